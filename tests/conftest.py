@@ -1,0 +1,166 @@
+"""The engines that the tests run on, and a process that knows nothing of its developer's AWS account."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aioboto3
+import pytest
+
+from tests import engine_dynamodb_local
+from tests.engine_process import engine_process, moto_command
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+COMMANDS = {"moto": moto_command, "dynamodb-local": engine_dynamodb_local.command}
+ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT")
+EVERY_ENGINE = ("endpoint",) if ENDPOINT else tuple(COMMANDS)
+LEAKS = re.compile(r"AWS_|VOICE_DB_|(https?|all|no)_proxy$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A DynamoDB to test against: `"moto"`, `"dynamodb-local"`, or `"endpoint"` for DYNAMODB_ENDPOINT's."""
+
+    name: str
+    endpoint_url: str
+
+
+class Engines:
+    """Which engines are to be had in this run, and why another is not."""
+
+    def __init__(self) -> None:
+        self.available = EVERY_ENGINE
+        self.missing = ""
+        if ENDPOINT:
+            return
+        try:
+            engine_dynamodb_local.check()
+        except engine_dynamodb_local.MissingError as reason:
+            self.available = ("moto",)
+            self.missing = f" (no dynamodb-local: {reason})"
+
+
+ENGINES = pytest.StashKey[Engines]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stock-way", action="store_true", help="run with the fast way off, as with accelerate=False"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    engines = config.stash[ENGINES] = Engines()
+    if engines.missing and engine_dynamodb_local.required():
+        raise pytest.UsageError(f"REQUIRE_DYNAMODB_LOCAL is set{engines.missing}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    engines = config.stash[ENGINES]
+    return f"engines: {', '.join(engines.available)}{engines.missing}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("engines")
+        names = marker.args if marker else EVERY_ENGINE
+        metafunc.parametrize("engine", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    available = config.stash[ENGINES].available
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        name = callspec.params.get("engine") if callspec else None
+        (kept if name is None or name in available else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No credentials, region, profile, proxy or setting of the developer's machine reaches a test."""
+    nowhere = tmp_path_factory.mktemp("no-aws") / "absent"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(LEAKS.match, list(os.environ)):
+            patch.delenv(name)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"):
+            patch.setenv(name, str(nowhere))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With `--stock-way` no store of this process gets a fast way."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--stock-way"):
+            patch.setattr("async_dynamo_store.fast.fast_way", lambda client: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A running engine; a test that asks for it runs once on each."""
+    name: str = request.param
+    if ENDPOINT:
+        yield Engine(name, ENDPOINT)
+        return
+    log = tmp_path_factory.mktemp(name) / "engine.log"
+    with engine_process(COMMANDS[name], log) as endpoint_url:
+        yield Engine(name, endpoint_url)
+
+
+@pytest.fixture
+def aws_config(engine: Engine) -> dict[str, str]:
+    """What a user would give as `aws_config` to reach the engine."""
+    return {
+        "access_key_id": "testAccessKeyId",
+        "secret_access_key": "testSecretAccessKey",
+        "region": "eu-west-1",
+        "endpoint_url": engine.endpoint_url,
+    }
+
+
+@pytest.fixture
+def table_name(request: pytest.FixtureRequest, aws_config: dict[str, str]) -> Iterator[str]:
+    """A name that no other test uses; the test makes the table, or lets it be made."""
+    test = re.sub(r"[^\w.-]", "-", request.node.originalname, flags=re.ASCII)
+    name = f"{test[:80]}-{uuid.uuid4().hex[:12]}"
+    yield name
+    if ENDPOINT:  # the other engines keep tables in memory and end with the run
+        asyncio.run(drop_table(name, aws_config))
+
+
+@pytest.fixture
+async def raw_client(aws_config: dict[str, str]) -> AsyncIterator[DynamoDBClient]:
+    """An aioboto3 client straight to the engine, to see what is really stored."""
+    async with open_client(aws_config) as client:
+        yield client
+
+
+def open_client(aws_config: dict[str, str]) -> AbstractAsyncContextManager[DynamoDBClient]:
+    session = aioboto3.Session(
+        aws_access_key_id=aws_config["access_key_id"],
+        aws_secret_access_key=aws_config["secret_access_key"],
+        region_name=aws_config["region"],
+    )
+    return session.client("dynamodb", endpoint_url=aws_config["endpoint_url"])
+
+
+async def drop_table(name: str, aws_config: dict[str, str]) -> None:
+    async with open_client(aws_config) as client:
+        with suppress(client.exceptions.ResourceNotFoundException):
+            await client.delete_table(TableName=name)
