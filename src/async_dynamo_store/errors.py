@@ -1,0 +1,136 @@
+"""The errors of this library, one tree.
+
+    StoreError
+     ├── InvalidUserIdError
+     ├── UnknownRequestError
+     ├── UserNotLoadedError
+     ├── CodecError
+     │    ├── UnsupportedValueError
+     │    ├── ItemTooLargeError
+     │    └── UnreadableItemError
+     ├── ConflictError
+     ├── StoreClosedError
+     └── BackendError
+          ├── TableNotFoundError
+          ├── TableMismatchError
+          ├── AccessDeniedError
+          ├── CredentialsError
+          ├── ThrottledError
+          └── UnavailableError
+
+Each message says what to do next. None holds a user's data or a secret: values stay out, paths and sizes are
+named. The error of a lower layer is chained as `__cause__`. Wrong configuration is pydantic's
+`ValidationError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .record import UserRecord
+
+
+class StoreError(Exception):
+    """Anything that this library raises on purpose."""
+
+
+class InvalidUserIdError(StoreError):
+    """The user id cannot be a DynamoDB key: empty, no string, or over 2048 bytes of UTF-8 with its prefix."""
+
+
+class UnknownRequestError(StoreError):
+    """The request JSON has the shape of no voice platform that this library knows."""
+
+
+class UserNotLoadedError(StoreError):
+    """`turn.user` was asked for in a turn whose user has not been loaded."""
+
+
+class CodecError(StoreError):
+    """A value could not be turned into an item, or an item into values."""
+
+
+class UnsupportedValueError(CodecError):
+    """DynamoDB cannot hold this value; nothing was sent.
+
+    `path` names the place, such as `data.scores[3]`.
+    """
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ItemTooLargeError(CodecError):
+    """The user item would be over DynamoDB's 400 KB (409,600 bytes); nothing was saved.
+
+    `size` is in bytes, 0 when only DynamoDB itself has counted; `largest` has the largest paths with their
+    sizes, largest first.
+    """
+
+    def __init__(self, message: str, size: int = 0, largest: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.size = size
+        self.largest = tuple(largest)
+
+
+class UnreadableItemError(CodecError):
+    """The stored item is not what the layout or the data model expects; it is left as it is.
+
+    `attribute` names the place in the item.
+    """
+
+    def __init__(self, message: str, attribute: str) -> None:
+        super().__init__(message)
+        self.attribute = attribute
+
+
+class ConflictError(StoreError):
+    """Another writer came first, and nothing of this save was written.
+
+    `stored` is the record that won, as the failed write's own answer showed it; None when the user has been
+    deleted.
+    """
+
+    def __init__(self, message: str, stored: UserRecord[Any] | None = None) -> None:
+        super().__init__(message)
+        self.stored = stored
+
+
+class StoreClosedError(StoreError):
+    """The store was used after `aclose()`."""
+
+
+class BackendError(StoreError):
+    """DynamoDB, or the way to it, did not do what was asked."""
+
+
+class TableNotFoundError(BackendError):
+    """The table does not exist, and `create_table_on_init` is off."""
+
+
+class TableMismatchError(BackendError):
+    """The table exists, but its key schema is not the one that the configuration asks for."""
+
+
+class AccessDeniedError(BackendError):
+    """IAM refused the call; `action` is the permission that is missing, such as `dynamodb:GetItem`."""
+
+    def __init__(self, message: str, action: str) -> None:
+        super().__init__(message)
+        self.action = action
+
+
+class CredentialsError(BackendError):
+    """No AWS credentials were found, or AWS did not accept them."""
+
+
+class ThrottledError(BackendError):
+    """DynamoDB refused the call for its rate, on every try."""
+
+
+class UnavailableError(BackendError):
+    """DynamoDB could not be reached, or gave no good answer within `timeout_seconds`."""

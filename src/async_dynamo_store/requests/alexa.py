@@ -1,0 +1,85 @@
+"""Amazon Alexa custom skills ('Request and Response JSON Reference', Alexa Skills Kit)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Kind, Reply, Request
+from .speech import ssml
+
+_KINDS: Mapping[str, Kind] = {
+    "LaunchRequest": "launch",
+    "IntentRequest": "intent",
+    "SessionEndedRequest": "end",
+}
+_DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
+
+
+def parse(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not Alexa's JSON."""
+    request_type = fields.text(raw, "request", "type")
+    if request_type is None or fields.mapping(raw, "context", "System") is None:
+        return []
+    is_new = fields.at(raw, "session", "new")
+    slots = fields.mapping(raw, "request", "intent", "slots") or {}
+    return [
+        Request(
+            platform="alexa",
+            jovo_type="AlexaSkill",
+            kind=_KINDS.get(request_type, "event"),
+            user_id=fields.text(raw, "context", "System", "user", "userId")
+            or fields.text(raw, "session", "user", "userId"),
+            session_id=fields.text(raw, "session", "sessionId"),
+            is_new_session=is_new if isinstance(is_new, bool) else None,
+            intent=fields.text(raw, "request", "intent", "name") or request_type,
+            entities={name: _slot_value(_filled(slot)) for name, slot in slots.items()},
+            locale=fields.text(raw, "request", "locale"),
+            timestamp=fields.moment(fields.at(raw, "request", "timestamp")),
+            session_data=fields.data(raw, "session", "attributes"),
+            raw=raw,
+        )
+    ]
+
+
+def _filled(slot: Any) -> Any:
+    """Where the value is: slots with several values hold a `slotValue` beside the older fields."""
+    return fields.at(slot, "slotValue") if fields.at(slot, "slotValue", "type") == "List" else slot
+
+
+def _slot_value(slot: Any) -> Any:
+    if fields.at(slot, "type") == "List":
+        return [_slot_value(part) for part in fields.sequence(slot, "values")]
+    matches = [
+        (str(fields.at(authority, "authority")), fields.at(value, "value", "name"))
+        for authority in fields.sequence(slot, "resolutions", "resolutionsPerAuthority")
+        if fields.at(authority, "status", "code") == "ER_SUCCESS_MATCH"
+        for value in fields.sequence(authority, "values")[:1]
+    ]
+    matches.sort(key=lambda match: not match[0].startswith(_DYNAMIC_ENTITIES))
+    return matches[0][1] if matches else fields.at(slot, "value")
+
+
+def render(request: Request, reply: Reply) -> dict[str, Any]:
+    """Alexa's response; nothing but its frame where Alexa refuses speech."""
+    if _is_mute(request):
+        return {"version": "1.0", "response": {}}
+    response: dict[str, Any] = {"shouldEndSession": True}
+    if reply.speech is not None:
+        response["outputSpeech"] = {"type": "SSML", "ssml": ssml(reply.speech)}
+        response["shouldEndSession"] = not reply.listen
+        if reply.listen and reply.reprompt is not None:
+            response["reprompt"] = {"outputSpeech": {"type": "SSML", "ssml": ssml(reply.reprompt)}}
+    return {"version": "1.0", "sessionAttributes": reply.session_data, "response": response}
+
+
+def _is_mute(request: Request) -> bool:
+    """Whether Alexa refuses speech: at a session's end, and for an interface's event outside a session.
+
+    Such are `AudioPlayer.…`, `PlaybackController.…`, `System.…` and `AlexaSkillEvent.…`.
+    """
+    if request.kind == "end":
+        return True
+    in_session = fields.mapping(request.raw, "session") is not None
+    return request.kind == "event" and "." in request.intent and not in_session

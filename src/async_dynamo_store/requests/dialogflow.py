@@ -1,0 +1,157 @@
+"""Dialogflow ES ('WebhookRequest', v2) and CX ('WebhookRequest', v3).
+
+They share no more than the rules for who calls and what is a welcome.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Kind, Reply, Request
+
+_CONTEXT = "async_dynamo_store"
+"""The ES context of our session data, and its one parameter, which holds it as JSON text.
+
+One parameter per key would not do: ES writes the parameters of a matched intent into all active contexts, and
+knows no number but a double.
+"""
+_CONTEXT_TURNS = 99
+_REDACTED = "REDACTED_IN_STANDARD_TIER_AGENT"
+"""What the free phone gateway sends for every caller."""
+
+
+def parse_es(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not the JSON of Dialogflow ES."""
+    if fields.mapping(raw, "queryResult") is None:
+        return []
+    intent = fields.text(raw, "queryResult", "intent", "displayName") or ""
+    payload = fields.mapping(raw, "originalDetectIntentRequest", "payload")
+    storage = fields.decoded(fields.at(payload, "user", "userStorage"))
+    session_data = fields.decoded(fields.at(_session_context(raw), "parameters", _CONTEXT))
+    return [
+        Request(
+            platform="dialogflow-es",
+            jovo_type="GoogleAction" if _is_google(raw) else "DialogflowAgent",
+            kind=_kind(intent, fields.text(raw, "queryResult", "queryText")),
+            user_id=fields.text(storage, "userId")
+            or fields.text(payload, "user", "userId")
+            or _caller(payload),
+            session_id=fields.text(raw, "session"),
+            is_new_session=None,
+            intent=intent,
+            entities=fields.mapping(raw, "queryResult", "parameters") or {},
+            locale=fields.text(raw, "queryResult", "languageCode"),
+            timestamp=None,
+            session_data=session_data or {},
+            raw=raw,
+        )
+    ]
+
+
+def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not the JSON of Dialogflow CX."""
+    if fields.mapping(raw, "fulfillmentInfo") is None or fields.mapping(raw, "sessionInfo") is None:
+        return []
+    intent = fields.text(raw, "intentInfo", "displayName") or fields.text(raw, "fulfillmentInfo", "tag") or ""
+    return [
+        Request(
+            platform="dialogflow-cx",
+            jovo_type="DialogflowAgent",
+            kind=_kind(intent, fields.text(raw, "triggerEvent")),
+            user_id=_caller(fields.mapping(raw, "payload")),
+            session_id=fields.text(raw, "sessionInfo", "session"),
+            is_new_session=None,
+            intent=intent,
+            entities=_cx_entities(raw),
+            locale=fields.text(raw, "languageCode"),
+            timestamp=None,
+            session_data=fields.data_without_nulls(raw, "sessionInfo", "parameters"),
+            raw=raw,
+        )
+    ]
+
+
+def _kind(intent: str, trigger: str | None) -> Kind:
+    """A launch is the welcome intent, or an event such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`."""
+    welcomed = trigger is not None and (trigger == "WELCOME" or trigger.endswith("_WELCOME"))
+    return "launch" if welcomed or intent == "Default Welcome Intent" else "intent"
+
+
+def _caller(payload: Mapping[str, Any] | None) -> str | None:
+    number = fields.text(payload, "telephony", "caller_id")
+    return None if number == _REDACTED else number
+
+
+def _is_google(raw: Mapping[str, Any]) -> bool:
+    return fields.text(raw, "originalDetectIntentRequest", "source") == "google"
+
+
+def _session_context(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for context in fields.sequence(raw, "queryResult", "outputContexts"):
+        if (fields.text(context, "name") or "").endswith(f"/contexts/{_CONTEXT}"):
+            return fields.mapping(context)
+    return None
+
+
+def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's parameters and the intent's, which are newer."""
+    entities = {
+        name: fields.at(parameter, "value")
+        for parameter in fields.sequence(raw, "pageInfo", "formInfo", "parameterInfo")
+        if (name := fields.text(parameter, "displayName"))
+    }
+    for name, parameter in (fields.mapping(raw, "intentInfo", "parameters") or {}).items():
+        entities[name] = fields.at(parameter, "resolvedValue")
+    return entities
+
+
+def render_es(request: Request, reply: Reply) -> dict[str, Any]:
+    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant behind it has both."""
+    response: dict[str, Any] = {}
+    if reply.speech is not None:
+        response["fulfillmentText"] = reply.speech
+        response["fulfillmentMessages"] = [{"text": {"text": [reply.speech]}}]
+    if _is_google(request.raw):
+        response["payload"] = {"google": _google_payload(reply)}
+    had_context = _session_context(request.raw) is not None
+    if request.session_id is not None and (reply.session_data or had_context):
+        response["outputContexts"] = [_output_context(request.session_id, reply.session_data)]
+    return response
+
+
+def _output_context(session: str, session_data: dict[str, Any]) -> dict[str, Any]:
+    """Our context; other contexts live on when they are not mentioned, and one of no turns is removed."""
+    name = f"{session}/contexts/{_CONTEXT}"
+    if not session_data:
+        return {"name": name, "lifespanCount": 0}
+    return {
+        "name": name,
+        "lifespanCount": _CONTEXT_TURNS,
+        "parameters": {_CONTEXT: json.dumps(session_data)},
+    }
+
+
+def _google_payload(reply: Reply) -> dict[str, Any]:
+    payload: dict[str, Any] = {"expectUserResponse": not reply.ends_session}
+    if reply.speech is not None:
+        payload["richResponse"] = {"items": [{"simpleResponse": {"textToSpeech": reply.speech}}]}
+    if reply.listen and reply.reprompt is not None:
+        payload["noInputPrompts"] = [{"textToSpeech": reply.reprompt}]
+    return payload
+
+
+def render_cx(request: Request, reply: Reply) -> dict[str, Any]:
+    """The webhook's response. CX has no reprompt; its no-input event handlers do that."""
+    before = fields.mapping(request.raw, "sessionInfo", "parameters")
+    response: dict[str, Any] = {
+        "sessionInfo": {"parameters": fields.with_removed_keys(reply.session_data, before)}
+    }
+    if reply.speech is not None:
+        response["fulfillmentResponse"] = {"messages": [{"text": {"text": [reply.speech]}}]}
+    flow, pages, _ = (fields.text(request.raw, "pageInfo", "currentPage") or "").rpartition("/pages/")
+    if reply.ends_session and flow:
+        response["targetPage"] = f"{flow}{pages}END_SESSION"
+    return response

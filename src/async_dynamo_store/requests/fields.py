@@ -1,0 +1,75 @@
+"""Reading JSON that may be missing, null or of the wrong type anywhere: the unexpected is not there."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+
+def at(value: Any, *path: str) -> Any:
+    """What sits at `path`, or None."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = cast("Mapping[str, Any]", value).get(key)
+    return value
+
+
+def mapping(value: Any, *path: str) -> Mapping[str, Any] | None:
+    """The object at `path`, or None."""
+    found = at(value, *path)
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
+
+
+def sequence(value: Any, *path: str) -> Sequence[Any]:
+    """The list at `path`, or an empty one."""
+    found = at(value, *path)
+    return cast("Sequence[Any]", found) if isinstance(found, list) else ()
+
+
+def text(value: Any, *path: str) -> str | None:
+    """The string at `path`, or None; an empty one names nothing, so it is None too."""
+    found = at(value, *path)
+    return found if isinstance(found, str) and found else None
+
+
+def data(value: Any, *path: str) -> dict[str, Any]:
+    """A deep copy of the object at `path`, or an empty one."""
+    return dict(copy.deepcopy(mapping(value, *path) or {}))
+
+
+def data_without_nulls(value: Any, *path: str) -> dict[str, Any]:
+    """The same for a platform on which null means that the key has been removed."""
+    return {key: item for key, item in data(value, *path).items() if item is not None}
+
+
+def with_removed_keys(session_data: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`session_data` with a null for each key that the platform sent and that is gone."""
+    return dict.fromkeys(before or ()) | session_data
+
+
+def decoded(json_text: Any) -> dict[str, Any] | None:
+    """The object that a JSON text holds, or None."""
+    if not isinstance(json_text, str):
+        return None
+    try:
+        found = json.loads(json_text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def moment(value: Any) -> datetime | None:
+    """An aware time from ISO 8601 text (UTC where it names no zone) or milliseconds since 1970, or None."""
+    try:
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None

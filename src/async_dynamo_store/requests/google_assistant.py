@@ -1,0 +1,62 @@
+"""Google Assistant through Actions Builder (its 'Webhook' reference, v3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Kind, Reply, Request
+from .speech import ssml
+
+_KINDS: Mapping[str, Kind] = {"actions.intent.MAIN": "launch", "actions.intent.CANCEL": "end"}
+_MAX_DISPLAYED = 640
+"""Characters that `prompt.firstSimple.text` may have; without it the display is made from the speech."""
+
+
+def parse(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not Actions Builder's JSON."""
+    if any(fields.mapping(raw, key) is None for key in ("handler", "session", "user")):
+        return []
+    intent = fields.text(raw, "intent", "name") or ""
+    params = fields.mapping(raw, "intent", "params") or {}
+    return [
+        Request(
+            platform="google-assistant",
+            jovo_type="GoogleAction",
+            kind=_KINDS.get(intent, "intent"),
+            user_id=fields.text(raw, "user", "params", "_GOOGLE_ASSISTANT_USER_ID_")
+            or fields.text(raw, "user", "params", "userId"),
+            session_id=fields.text(raw, "session", "id"),
+            is_new_session=not fields.mapping(raw, "session", "params"),
+            intent=intent,
+            entities={name: fields.at(param, "resolved") for name, param in params.items()},
+            locale=fields.text(raw, "user", "locale"),
+            timestamp=None,
+            session_data=fields.data_without_nulls(raw, "session", "params"),
+            raw=raw,
+        )
+    ]
+
+
+def render(request: Request, reply: Reply) -> dict[str, Any]:
+    """The webhook's response. There is no reprompt: Actions Builder sends `actions.intent.NO_INPUT_1`."""
+    before = fields.mapping(request.raw, "session", "params")
+    response: dict[str, Any] = {
+        "session": {
+            "id": request.session_id or "",
+            "params": fields.with_removed_keys(reply.session_data, before),
+        }
+    }
+    if reply.speech is not None:
+        simple = {"speech": ssml(reply.speech)}
+        if len(reply.speech) <= _MAX_DISPLAYED:
+            simple["text"] = reply.speech
+        response["prompt"] = {"override": False, "firstSimple": simple}
+    if reply.ends_session:
+        response["scene"] = {
+            "name": fields.text(request.raw, "scene", "name") or "",
+            "slots": {},
+            "next": {"name": "actions.scene.END_CONVERSATION"},
+        }
+    return response

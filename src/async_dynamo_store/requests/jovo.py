@@ -1,0 +1,66 @@
+"""Jovo v4's own Core and Web platforms (Jovo, 'Core Platform Integration')."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Kind, Reply, Request
+
+_KINDS: Mapping[str, Kind] = {"LAUNCH": "launch", "END": "end"}
+
+
+def parse(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not the JSON of a Jovo client."""
+    if fields.mapping(raw, "context", "user") is None or fields.mapping(raw, "input") is None:
+        return []
+    is_web = fields.at(raw, "platform") == "web"
+    kind = fields.text(raw, "input", "type") or ""
+    is_new = fields.at(raw, "context", "session", "isNew")
+    entities = fields.mapping(raw, "input", "entities") or {}
+    return [
+        Request(
+            platform="jovo-web" if is_web else "jovo-core",
+            jovo_type="WebApp" if is_web else "CorePlatformApp",
+            kind=_KINDS.get(kind, "intent"),
+            user_id=fields.text(raw, "context", "user", "id"),
+            session_id=fields.text(raw, "context", "session", "id"),
+            is_new_session=is_new if isinstance(is_new, bool) else None,
+            intent=_intent(fields.at(raw, "input", "intent")) or kind,
+            entities={name: _entity_value(entity) for name, entity in entities.items()},
+            locale=fields.text(raw, "locale"),
+            timestamp=fields.moment(fields.at(raw, "timestamp")),
+            session_data=fields.data(raw, "context", "session", "data"),
+            raw=raw,
+        )
+    ]
+
+
+def _intent(intent: Any) -> str | None:
+    return fields.text(intent) or fields.text(intent, "name")
+
+
+def _entity_value(entity: Any) -> Any:
+    if (entity_fields := fields.mapping(entity)) is None:
+        return entity
+    return entity_fields.get("resolved", entity_fields.get("value"))
+
+
+def render(request: Request, reply: Reply) -> dict[str, Any]:
+    """Jovo's response: one output, and the session that the client keeps."""
+    output: dict[str, Any] = {"listen": reply.listen}
+    if reply.speech is not None:
+        output["message"] = reply.speech
+    if reply.listen and reply.reprompt is not None:
+        output["reprompt"] = reply.reprompt
+    session: dict[str, Any] = {"end": reply.ends_session, "data": reply.session_data}
+    for name in ("id", "state"):
+        if (value := fields.at(request.raw, "context", "session", name)) is not None:
+            session[name] = value
+    return {
+        "version": "4.0.0",
+        "platform": fields.text(request.raw, "platform") or "core",
+        "output": [output] if reply.speech is not None else [],
+        "context": {"request": {}, "session": session, "user": {"data": {}}},
+    }

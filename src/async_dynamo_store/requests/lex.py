@@ -1,0 +1,124 @@
+"""Amazon Lex V1 and V2 ('Lambda Function Input Event and Response Format' of each developer guide)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Reply, Request
+
+_ATTRIBUTE = "async_dynamo_store"
+"""The session attribute that holds, as JSON text, all that is not a string: Lex takes strings only.
+
+Strings stay attributes of their own, as prompts and other functions of the bot read and write them.
+"""
+
+
+def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not the JSON of Lex V1."""
+    if fields.mapping(raw, "currentIntent") is None:
+        return []
+    return [
+        Request(
+            platform="lex-v1",
+            jovo_type="LexBot",
+            kind="intent",
+            user_id=fields.text(raw, "userId"),
+            session_id=None,
+            is_new_session=None,
+            intent=fields.text(raw, "currentIntent", "name") or "",
+            entities=fields.mapping(raw, "currentIntent", "slots") or {},
+            locale=None,
+            timestamp=None,
+            session_data=_decoded(fields.data(raw, "sessionAttributes")),
+            raw=raw,
+        )
+    ]
+
+
+def parse_v2(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when this is not the JSON of Lex V2."""
+    if fields.mapping(raw, "sessionState") is None:
+        return []
+    session_id = fields.text(raw, "sessionId")
+    locale = fields.text(raw, "bot", "localeId")
+    slots = fields.mapping(raw, "sessionState", "intent", "slots") or {}
+    return [
+        Request(
+            platform="lex-v2",
+            jovo_type="LexBot",
+            kind="intent",
+            user_id=session_id,
+            session_id=session_id,
+            is_new_session=None,
+            intent=fields.text(raw, "sessionState", "intent", "name") or "",
+            entities={name: _slot_value(slot) for name, slot in slots.items()},
+            locale=locale and locale.replace("_", "-"),
+            timestamp=None,
+            session_data=_decoded(fields.data(raw, "sessionState", "sessionAttributes")),
+            raw=raw,
+        )
+    ]
+
+
+def _slot_value(slot: Any) -> Any:
+    if fields.at(slot, "shape") == "List":
+        return [_slot_value(part) for part in fields.sequence(slot, "values")]
+    if parts := fields.mapping(slot, "subSlots"):
+        return {name: _slot_value(part) for name, part in parts.items()}
+    return fields.at(slot, "value", "interpretedValue")
+
+
+def _decoded(attributes: dict[str, Any]) -> dict[str, Any]:
+    ours = fields.decoded(attributes.get(_ATTRIBUTE))
+    if ours is None:
+        return attributes
+    del attributes[_ATTRIBUTE]
+    return attributes | ours
+
+
+def _encoded(session_data: dict[str, Any]) -> dict[str, str]:
+    strings = {
+        name: item for name, item in session_data.items() if isinstance(item, str) and name != _ATTRIBUTE
+    }
+    others = {name: item for name, item in session_data.items() if name not in strings}
+    return strings | {_ATTRIBUTE: json.dumps(others)} if others else strings
+
+
+def _message(speech: str) -> dict[str, str]:
+    return {"contentType": "PlainText", "content": speech}
+
+
+def _is_dialog_hook(request: Request) -> bool:
+    """Lex asks before each slot, and wants to be told to go on when nothing is to be said."""
+    return fields.text(request.raw, "invocationSource") == "DialogCodeHook"
+
+
+def render_v1(request: Request, reply: Reply) -> dict[str, Any]:
+    """The response of the Lambda function. Lex has no reprompt."""
+    action: dict[str, Any] = {"type": "Close", "fulfillmentState": "Fulfilled"}
+    if reply.speech is None:
+        if _is_dialog_hook(request):
+            action = {"type": "Delegate", "slots": fields.data(request.raw, "currentIntent", "slots")}
+    else:
+        if reply.listen:
+            action = {"type": "ElicitIntent"}
+        action["message"] = _message(reply.speech)
+    return {"sessionAttributes": _encoded(reply.session_data), "dialogAction": action}
+
+
+def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
+    """The response of the Lambda function. Lex has no reprompt."""
+    intent = fields.data(request.raw, "sessionState", "intent")
+    state: dict[str, Any] = {"sessionAttributes": _encoded(reply.session_data)}
+    if reply.speech is not None and reply.listen:
+        state |= {"dialogAction": {"type": "ElicitIntent"}}
+    elif reply.speech is None and _is_dialog_hook(request):
+        state |= {"dialogAction": {"type": "Delegate"}, "intent": intent}
+    else:
+        state |= {"dialogAction": {"type": "Close"}, "intent": {**intent, "state": "Fulfilled"}}
+    if reply.speech is None:
+        return {"sessionState": state}
+    return {"sessionState": state, "messages": [_message(reply.speech)]}

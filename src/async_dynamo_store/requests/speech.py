@@ -1,0 +1,26 @@
+"""Text as the platforms take it."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def plain(text: str | None) -> str | None:
+    """`text` without the characters that XML 1.0 forbids (W3C, 'Extensible Markup Language (XML) 1.0', 2.2).
+
+    Those are no speech in JSON either: control characters and lone surrogates. None when nothing is left.
+    """
+    return (_NOT_XML.sub("", text) or None) if text else None
+
+
+def xml(text: str) -> str:
+    """Plain text as the content of an XML element."""
+    return html.escape(text, quote=False)
+
+
+def ssml(text: str) -> str:
+    """Plain text as an SSML document."""
+    return f"<speak>{xml(text)}</speak>"

@@ -1,0 +1,85 @@
+"""Twilio Voice: a webhook's form fields, answered in TwiML (Twilio, 'TwiML for Programmable Voice')."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import fields
+from .model import Kind, Reply, Request
+from .speech import xml
+
+_CALL_IS_OVER = ("completed", "busy", "failed", "no-answer", "canceled")
+_WITHHELD = frozenset(
+    {
+        "anonymous",
+        "266696687",
+        "blocked",
+        "2562533",
+        "restricted",
+        "7378742833",
+        "unavailable",
+        "86282452253",
+        "unknown",
+        "8656696",
+    }
+)
+"""What Twilio sends for every caller who hides the number: one of these words, or the keys that spell it."""
+
+
+def parse(raw: Mapping[str, Any]) -> list[Request]:
+    """The one request, or none when these are not the form fields of a call."""
+    call = fields.text(raw, "CallSid")
+    if call is None:
+        return []
+    said = fields.text(raw, "SpeechResult") or fields.text(raw, "Digits") or ""
+    return [
+        Request(
+            platform="twilio-voice",
+            jovo_type="TwilioVoice",
+            kind=_kind(raw, said),
+            user_id=_person(raw),
+            session_id=call,
+            is_new_session=None,
+            intent=said,
+            entities={},
+            locale=None,
+            timestamp=None,
+            session_data=None,
+            raw=raw,
+        )
+    ]
+
+
+def _kind(raw: Mapping[str, Any], said: str) -> Kind:
+    """Our TwiML hangs up on silence, so a request without input is the call's first."""
+    if fields.at(raw, "CallStatus") in _CALL_IS_OVER:
+        return "end"
+    return "intent" if said else "launch"
+
+
+def _person(raw: Mapping[str, Any]) -> str | None:
+    """Who called. When the app itself placed the call, `From` is its own number and names nobody."""
+    number = fields.text(raw, "From")
+    if number is None or fields.text(raw, "Direction") == "outbound-api":
+        return None
+    name = number.lower().removeprefix("sip:").partition("@")[0].removeprefix("+")
+    return None if name in _WITHHELD else number
+
+
+def render(request: Request, reply: Reply) -> str:
+    """A TwiML document; an empty one when the call is over."""
+    verbs = "" if request.kind == "end" else _verbs(reply)
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
+
+
+def _verbs(reply: Reply) -> str:
+    """A Gather that hears nothing goes on with the next verb: the reprompt, then the end of the call."""
+    if reply.speech is None or not reply.listen:
+        return f"{_say(reply.speech)}<Hangup/>"
+    prompts = [reply.speech] if reply.reprompt is None else [reply.speech, reply.reprompt]
+    return "".join(f'<Gather input="dtmf speech">{_say(prompt)}</Gather>' for prompt in prompts)
+
+
+def _say(text: str | None) -> str:
+    return "" if text is None else f"<Say>{xml(text)}</Say>"

@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from functools import reduce
+from operator import getitem
+from typing import Any
+
+import pytest
+
+from async_dynamo_store.errors import UnknownRequestError
+from async_dynamo_store.requests import Request, parse_request
+from async_dynamo_store.requests.fields import moment
+from tests.unit.requests.sample import OWN_SAMPLES, SAMPLES, parsed, sample
+
+ANNA = "amzn1.ask.account.ANNA"
+ALEXA_SESSION = "amzn1.echo-api.session.s1"
+DATA = {"round": 2, "foreign": {"kept": [1, None, "x"]}}
+ES_SESSION = "projects/quiz/agent/sessions/s1"
+CX_SESSION = "projects/quiz/locations/global/agents/a1/sessions/s1"
+PHONE = "+4989123456"
+PIZZA = {
+    "name": "Anna",
+    "city": "Munich",
+    "team": "Cincinnati",
+    "dish": "stew",
+    "toppings": ["olives", "mushrooms"],
+    "empty": None,
+}
+LEX_V2_SLOTS = {
+    "size": "large",
+    "extra": None,
+    "toppings": ["olives", "ham"],
+    "address": {"street": "Main Street", "number": None},
+}
+
+# name: jovo_type, kind, user, session, is new, intent, entities, locale, session data
+EXPECTED: dict[str, tuple[Any, ...]] = {
+    "alexa/launch": ("AlexaSkill", "launch", ANNA, ALEXA_SESSION, True, "LaunchRequest", {}, "de-DE", {}),
+    "alexa/intent": ("AlexaSkill", "intent", ANNA, ALEXA_SESSION, False, "OrderIntent", PIZZA, "de-DE", DATA),
+    "alexa/intent without session": (
+        *("AlexaSkill", "intent", ANNA, None, None, "AMAZON.HelpIntent", {}, "de-DE", {}),
+    ),
+    "alexa/end": ("AlexaSkill", "end", ANNA, ALEXA_SESSION, False, "SessionEndedRequest", {}, "de-DE", DATA),
+    "alexa/user only in session": (
+        *("AlexaSkill", "intent", "amzn1.ask.account.SESSION", ALEXA_SESSION, False, "AMAZON.HelpIntent"),
+        *({}, "de-DE", DATA),
+    ),
+    "alexa/anonymous": (
+        *("AlexaSkill", "intent", None, ALEXA_SESSION, False, "AMAZON.HelpIntent", {}, "de-DE", DATA),
+    ),
+    "alexa/audio player": (
+        *("AlexaSkill", "event", ANNA, None, None, "AudioPlayer.PlaybackNearlyFinished", {}, "de-DE", {}),
+    ),
+    "alexa/touch": (
+        *("AlexaSkill", "event", ANNA, ALEXA_SESSION, False, "Alexa.Presentation.APL.UserEvent"),
+        *({}, "de-DE", DATA),
+    ),
+    "google-assistant/launch": (
+        *("GoogleAction", "launch", "ga-user", "ABwppHF_s1", True, "actions.intent.MAIN", {}, "en-US", {}),
+    ),
+    "google-assistant/intent": (
+        *("GoogleAction", "intent", "ga-own-id", "ABwppHF_s1", False, "OrderIntent"),
+        *({"size": "large", "count": 2}, "en-US", DATA),
+    ),
+    "google-assistant/end": (
+        *("GoogleAction", "end", "ga-user", "ABwppHF_s1", False, "actions.intent.CANCEL", {}, "en-US"),
+        {"round": 2},
+    ),
+    "google-assistant/anonymous": (
+        *("GoogleAction", "intent", None, "ABwppHF_s1", True, "HelpIntent", {}, "en-US", {}),
+    ),
+    "google-assistant/scene without intent": (
+        *("GoogleAction", "intent", "ga-user", "ABwppHF_s1", False, "", {}, "en-US", {"round": 2}),
+    ),
+    "dialogflow-es/launch": (
+        *("DialogflowAgent", "launch", None, ES_SESSION, None, "Default Welcome Intent", {}, "en", {}),
+    ),
+    "dialogflow-es/launch by event": (
+        *("GoogleAction", "launch", "ga-stored", ES_SESSION, None, "Greeting", {}, "en", {}),
+    ),
+    "dialogflow-es/intent": (
+        *("DialogflowAgent", "intent", "es-user", ES_SESSION, None, "OrderIntent"),
+        *({"size": "large", "count": 2, "extra": ""}, "en", DATA),
+    ),
+    "dialogflow-es/phone": (
+        *("DialogflowAgent", "intent", PHONE, ES_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-es/phone of the free tier": (
+        *("DialogflowAgent", "intent", None, ES_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-es/storage that is no JSON": (
+        *("DialogflowAgent", "intent", "es-user", ES_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-es/anonymous": (
+        *("DialogflowAgent", "intent", None, ES_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-es/no intent": ("DialogflowAgent", "intent", None, ES_SESSION, None, "", {}, "en", {}),
+    "dialogflow-cx/launch": (
+        *("DialogflowAgent", "launch", PHONE, CX_SESSION, None, "Default Welcome Intent", {}, "en", {}),
+    ),
+    "dialogflow-cx/launch by event": (
+        *("DialogflowAgent", "launch", None, CX_SESSION, None, "start", {}, "en", {}),
+    ),
+    "dialogflow-cx/intent": (
+        *("DialogflowAgent", "intent", PHONE, CX_SESSION, None, "OrderIntent"),
+        *({"size": "large", "address": None, "count": 2}, "en", DATA),
+    ),
+    "dialogflow-cx/tag alone": (
+        *("DialogflowAgent", "intent", None, CX_SESSION, None, "validate-order", {}, "en", {"round": 2}),
+    ),
+    "dialogflow-cx/anonymous": (
+        *("DialogflowAgent", "intent", None, CX_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "lex-v1/first": ("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None, {}),
+    "lex-v1/intent": (
+        *("LexBot", "intent", "lex-user", None, None, "OrderIntent", {"size": "large", "extra": None}, None),
+        {"foreign": "5", "round": 2},
+    ),
+    "lex-v1/slot by slot": (
+        *("LexBot", "intent", "lex-user", None, None, "OrderIntent", {"size": "large", "extra": None}, None),
+        {},
+    ),
+    "lex-v1/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
+    "lex-v1/attribute of another": (
+        *("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None),
+        {"async_dynamo_store": "not JSON"},
+    ),
+    "lex-v2/first": ("LexBot", "intent", "lex-session", "lex-session", None, "HelpIntent", {}, "en-US", {}),
+    "lex-v2/intent": (
+        *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", LEX_V2_SLOTS, "en-US"),
+        {"foreign": "5", "round": 2},
+    ),
+    "lex-v2/slot by slot": (
+        *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", LEX_V2_SLOTS, "en-US", {}),
+    ),
+    "lex-v2/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
+    "lex-v2/no intent": ("LexBot", "intent", "lex-session", "lex-session", None, "", {}, "en-US", {}),
+    "messenger/launch": ("MessengerBot", "launch", "PSID-1", None, None, "GET_STARTED", {}, None, None),
+    "messenger/text": ("MessengerBot", "intent", "PSID-1", None, None, "two pizzas", {}, None, None),
+    "messenger/entry alone": ("MessengerBot", "intent", "PSID-1", None, None, "two pizzas", {}, None, None),
+    "messenger/postback": ("MessengerBot", "intent", "PSID-1", None, None, "ORDER", {}, None, None),
+    "messenger/quick reply": (
+        *("MessengerBot", "intent", "PSID-1", None, None, "Large", {"quick_reply": "SIZE_L"}, None, None),
+    ),
+    "messenger/picture": ("MessengerBot", "intent", "PSID-1", None, None, "", {}, None, None),
+    "messenger/id as a number": (
+        *("MessengerBot", "intent", "3135154219859294", None, None, "hi", {}, None, None),
+    ),
+    "messenger/anonymous": ("MessengerBot", "intent", None, None, None, "hi", {}, None, None),
+    "messenger/nobody": ("MessengerBot", "intent", None, None, None, "hi", {}, None, None),
+    "messenger/echo": ("MessengerBot", "event", None, None, None, "echo", {}, None, None),
+    "messenger/delivery": ("MessengerBot", "event", "PSID-1", None, None, "delivery", {}, None, None),
+    "messenger/nothing in it": ("MessengerBot", "event", "PSID-1", None, None, "", {}, None, None),
+    "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", None, "", {}, None, None),
+    "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", None, "two pizzas", {}, None, None),
+    "twilio-voice/digits": ("TwilioVoice", "intent", PHONE, "CA1", None, "12", {}, None, None),
+    "twilio-voice/end": ("TwilioVoice", "end", PHONE, "CA1", None, "", {}, None, None),
+    "twilio-voice/anonymous": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+    "twilio-voice/anonymous by SIP": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+    "twilio-voice/no number": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+    "twilio-voice/call that the app placed": (
+        *("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+    ),
+    "twilio-voice/browser": ("TwilioVoice", "intent", "client:anna", "CA1", None, "hi", {}, None, None),
+    "jovo-core/launch": (
+        *("CorePlatformApp", "launch", "jovo-user", "jovo-session", True, "LAUNCH", {}, "en", {}),
+    ),
+    "jovo-core/intent": (
+        *("CorePlatformApp", "intent", "jovo-user", "jovo-session", False, "OrderIntent"),
+        *({"size": "large", "count": 2, "bare": "x"}, "en", DATA),
+    ),
+    "jovo-core/intent with confidence": (
+        *("CorePlatformApp", "intent", "jovo-user", "jovo-session", False, "OrderIntent", {}, "en", {}),
+    ),
+    "jovo-core/end": ("CorePlatformApp", "end", "jovo-user", "jovo-session", False, "END", {}, "en", {}),
+    "jovo-core/anonymous": ("CorePlatformApp", "intent", None, "jovo-session", False, "TEXT", {}, "en", {}),
+    "jovo-core/no session": ("CorePlatformApp", "launch", "jovo-user", None, None, "LAUNCH", {}, "en", {}),
+    "jovo-web/intent": (
+        *("WebApp", "intent", "jovo-user", "jovo-session", False, "HelpIntent", {}, "en", {"round": 2}),
+    ),
+}
+
+
+def item(path: str) -> Callable[[Any], Any]:
+    """What a published request holds at a dotted path."""
+    return lambda raw: reduce(getitem, path.split("."), raw)
+
+
+USER = item("context.System.user.userId")
+SESSION = item("session.sessionId")
+ATTRIBUTES = item("session.attributes")
+NEW = item("session.new")
+ALEXA_LOCALE = item("request.locale")
+CORE_USER = item("context.user.id")
+CORE_SESSION = item("context.session.id")
+CORE_NEW = item("context.session.isNew")
+CORE_DATA = item("context.session.data")
+PUBLISHED: dict[str, tuple[Any, ...]] = {
+    "alexa/published AudioPlayer.PlaybackStarted": (
+        *("AlexaSkill", "event", USER, None, None, item("request.type"), {}, ALEXA_LOCALE, {}),
+    ),
+    "alexa/published IntentRequestWithSlot": (
+        *("AlexaSkill", "intent", USER, SESSION, NEW, item("request.intent.name"), {"name": "jeff"}),
+        *(ALEXA_LOCALE, ATTRIBUTES),
+    ),
+    "alexa/published LaunchRequest": (
+        *("AlexaSkill", "launch", USER, SESSION, NEW, "LaunchRequest", {}, ALEXA_LOCALE, ATTRIBUTES),
+    ),
+    "alexa/published SessionEndedRequest": (
+        *("AlexaSkill", "end", USER, SESSION, NEW, "SessionEndedRequest", {}, ALEXA_LOCALE, ATTRIBUTES),
+    ),
+    "jovo-core/published IntentRequest": (
+        *("CorePlatformApp", "intent", CORE_USER, CORE_SESSION, CORE_NEW, item("input.intent"), {}, "en"),
+        CORE_DATA,
+    ),
+    "jovo-core/published LaunchRequest": (
+        *("CorePlatformApp", "launch", CORE_USER, CORE_SESSION, CORE_NEW, "LAUNCH", {}, "en", CORE_DATA),
+    ),
+    "jovo-web/published IntentRequest": (
+        *("WebApp", "intent", CORE_USER, CORE_SESSION, CORE_NEW, item("input.intent"), {}, "en", CORE_DATA),
+    ),
+    "dialogflow-es/published DefaultWelcomeIntent": (
+        *("DialogflowAgent", "launch", None, item("session"), None, "Default Welcome Intent", {}, "en", {}),
+    ),
+    "dialogflow-es/published HelpIntent": (
+        *("DialogflowAgent", "intent", None, item("session"), None, "HelpIntent", {}, "en", {}),
+    ),
+    "google-assistant/published IntentRequest": (
+        *("GoogleAction", "intent", item("user.params.userId"), item("session.id"), False),
+        *(item("intent.name"), {}, item("user.locale"), item("session.params")),
+    ),
+    "lex-v1/published IntentRequest": (
+        *("LexBot", "intent", item("userId"), None, None, item("currentIntent.name")),
+        *(item("currentIntent.slots"), None, item("sessionAttributes")),
+    ),
+    "messenger/published IntentRequest": (
+        *("MessengerBot", "intent", lambda raw: raw["messaging"][0]["sender"]["id"], None, None, "Test"),
+        *({}, None, None),
+    ),
+}
+for published, row in PUBLISHED.items():
+    if raw_sample := SAMPLES.get(published):
+        EXPECTED[published] = tuple(cell(raw_sample) if callable(cell) else cell for cell in row)
+TIMES = {
+    "alexa": "2026-11-22T17:01:09Z",
+    "messenger": "2026-11-22T17:01:09.316Z",
+    "jovo-core": "2026-11-22T17:01:09.316Z",
+    "jovo-web": "2026-11-22T17:01:09.316Z",
+    "alexa/published AudioPlayer.PlaybackStarted": "2017-10-30T20:17:48Z",
+    "alexa/published IntentRequestWithSlot": "2018-12-18T09:47:45Z",
+    "alexa/published LaunchRequest": "2015-05-13T12:34:56Z",
+    "alexa/published SessionEndedRequest": "2015-05-13T12:34:56Z",
+    "jovo-core/published IntentRequest": "2020-11-23T12:35:36.368Z",
+    "jovo-core/published LaunchRequest": "2020-11-23T12:35:36.368Z",
+    "jovo-web/published IntentRequest": "2020-11-23T12:35:36.368Z",
+    "messenger/published IntentRequest": "2019-09-23T09:47:23.248Z",
+}
+
+
+def seen(request: Request) -> tuple[Any, ...]:
+    return (
+        *(request.jovo_type, request.kind, request.user_id, request.session_id, request.is_new_session),
+        *(request.intent, request.entities, request.locale, request.session_data),
+    )
+
+
+def test_every_sample_is_expected() -> None:
+    assert EXPECTED.keys() - PUBLISHED.keys() == OWN_SAMPLES.keys() - {"messenger-batch/batch"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_request(name: str) -> None:
+    request = parsed(name)
+    assert seen(request) == EXPECTED[name]
+    assert request.platform == name.partition("/")[0]
+    time = TIMES.get(name, TIMES.get(request.platform))
+    assert request.timestamp == (time and datetime.fromisoformat(time))
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if not name.startswith("messenger")])
+def test_raw_is_what_came(name: str) -> None:
+    raw = sample(name)
+    assert parse_request(raw)[0].raw is raw
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_session_data_is_a_copy(name: str) -> None:
+    raw = sample(name)
+    (request,) = parse_request(raw)
+    for item in (request.session_data or {}).values():
+        if isinstance(item, dict):
+            item.clear()
+    (request.session_data or {}).clear()
+    assert raw == sample(name)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_repr_holds_nothing_of_the_user(name: str) -> None:
+    request = parsed(name)
+    secrets = {request.user_id, request.session_id, request.intent, *(request.session_data or {})}
+    assert not [secret for secret in secrets if secret and secret in repr(request)]
+
+
+def test_messenger_batch_is_one_request_per_event() -> None:
+    raw = sample("messenger-batch/batch")
+    requests = parse_request(raw)
+    assert [(request.kind, request.user_id, request.intent) for request in requests] == [
+        ("intent", "PSID-1", "one"),
+        ("event", "PSID-1", "read"),
+        ("intent", "PSID-2", "TWO"),
+    ]
+    first, second = raw["entry"]
+    assert requests[1].raw == {**first, "messaging": [first["messaging"][1]]}
+    assert requests[2].raw == second
+
+
+@pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])
+def test_twilio_call_is_over(status: str) -> None:
+    (request,) = parse_request({**sample("twilio-voice/speech"), "CallStatus": status})
+    assert request.kind == "end"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+266696687",
+        "266696687",
+        "+7378742833",
+        "+2562533",
+        "+8656696",
+        "+86282452253",
+        "Anonymous",
+        "unknown",
+    ],
+)
+def test_twilio_withheld_numbers_name_nobody(number: str) -> None:
+    (request,) = parse_request({**sample("twilio-voice/speech"), "From": number})
+    assert request.user_id is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-11-22T17:01:09Z", datetime(2026, 11, 22, 17, 1, 9, tzinfo=UTC)),
+        ("2026-11-22T17:01:09.316Z", datetime(2026, 11, 22, 17, 1, 9, 316000, tzinfo=UTC)),
+        (
+            "2026-11-22T18:01:09+01:00",
+            datetime(2026, 11, 22, 18, 1, 9, tzinfo=timezone(timedelta(hours=1))),
+        ),
+        ("2026-11-22T17:01:09", datetime(2026, 11, 22, 17, 1, 9, tzinfo=UTC)),
+        (1795366869316, datetime(2026, 11, 22, 17, 1, 9, 316000, tzinfo=UTC)),
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        ("yesterday", None),
+        ("", None),
+        (True, None),
+        (10**400, None),
+        (1e300, None),
+        (float("nan"), None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_timestamps(value: Any, expected: datetime | None) -> None:
+    found = moment(value)
+    assert found == expected
+    assert found is None or found.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        "text",
+        b"{}",
+        7,
+        [],
+        [{"request": {"type": "LaunchRequest"}}],
+        {},
+        {"hello": "world"},
+        {"request": {"type": "LaunchRequest"}},
+        {"context": {"System": {"user": {"userId": "u"}}}},
+        {"request": {"type": ""}, "context": {"System": {}}},
+        {"handler": {}, "session": {}},
+        {"fulfillmentInfo": {"tag": "x"}},
+        {"queryResult": "x", "currentIntent": [], "sessionState": None},
+        {"messaging": []},
+        {"messaging": {"sender": {"id": "1"}}},
+        {"messaging": [None, "x", {}]},
+        {"entry": [{"id": "PAGE", "standby": [{"sender": {"id": "1"}}]}, None]},
+        {"CallSid": ""},
+        {"CallSid": 7},
+        {"context": {"user": {"id": "u"}}},
+        {"body": '{"request": {"type": "LaunchRequest"}}', "httpMethod": "POST"},
+    ],
+    ids=repr,
+)
+def test_unknown(raw: object) -> None:
+    with pytest.raises(UnknownRequestError, match=r"Alexa.*Lex V1.*Pass the platform's own JSON"):
+        parse_request(raw)
+
+
+def test_error_holds_no_data() -> None:
+    with pytest.raises(UnknownRequestError) as caught:
+        parse_request({"user": {"id": "secret-user"}, "secret-key": 1})
+    assert "secret" not in str(caught.value)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    innermost: dict[str, Any] = {}
+    value = innermost
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def test_nesting_that_no_platform_sends() -> None:
+    raw = sample("alexa/intent")
+    raw["session"]["attributes"] = nested(100_000)
+    with pytest.raises(UnknownRequestError, match="nested too deeply"):
+        parse_request(raw)
+
+
+def test_storage_nested_too_deeply_names_nobody() -> None:
+    raw = sample("dialogflow-es/storage that is no JSON")
+    user = raw["originalDetectIntentRequest"]["payload"]["user"]
+    user["userStorage"] = '{"a":' * 100_000 + "1" + "}" * 100_000
+    assert parse_request(raw)[0].user_id == "es-user"
