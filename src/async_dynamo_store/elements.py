@@ -1,0 +1,297 @@
+"""A record's stored elements: what is read of an item, and what is to change in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic
+from uuid import uuid4
+
+from .bookkeeping import ATTRIBUTE
+from .changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
+from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, size_of, sum_of
+from .errors import UnsupportedValueError
+from .history import history_item
+from .jovo3 import context_item, meta_data_changes
+from .layout import LAYOUTS, javascript_time, read_map, read_text, read_time, unreadable
+from .record import DataT, History, Loaded, Session, Taken, UserRecord
+
+if TYPE_CHECKING:
+    from .config import DynamoDbConfig, IndexKey
+    from .data_model import DataModel
+    from .pipeline import Turn
+
+_WORTH_A_WRITE = 0.1
+"""An expiry is refreshed by a write of its own when it would move by more than this part of itself."""
+_MAX_INDEX_KEY_BYTES = {"HASH": 2048, "RANGE": 1024}
+"""AWS, 'Quotas in Amazon DynamoDB', 'Partition keys and sort keys'."""
+
+
+class Elements(Generic[DataT]):
+    """How the records of one store stand in its items."""
+
+    def __init__(self, config: DynamoDbConfig, data_model: DataModel[DataT]) -> None:
+        self.layout = LAYOUTS[config.layout]
+        self._data_model = data_model
+        self._empty_strings_as_null = config.empty_strings == "null"
+        self._stores_data = config.stored_elements.user
+        self._created_at = self.layout.created_at if config.stored_elements.created_at else None
+        self._updated_at = self.layout.updated_at if config.stored_elements.updated_at else None
+        self._session = config.stored_elements.session_element
+        self._history = config.stored_elements.history_elements
+        self._history_item = context_item if config.layout == "jovo3" else history_item
+        self._ttl = config.ttl
+        index_keys = [key for index in config.global_secondary_indexes for key in index.keys]
+        # Of two uses of one attribute the RANGE key has the lower limit.
+        index_keys.sort(key=lambda key: key.key_type)
+        self._index_keys = {key.attribute_name: key for key in index_keys}.values()
+        self._kept_up: list[Path] = [(ATTRIBUTE,), *((key.attribute_name,) for key in self._index_keys)]
+        self._kept_up += [path for path in (self._created_at, self._updated_at) if path]
+        self._kept_up += [(self._ttl.attribute,)] if self._ttl else []
+
+    def read(self, user_id: str, loaded: Loaded, now: datetime) -> UserRecord[DataT]:
+        """The record of an item (`loaded.item`).
+
+        Raises `UnreadableItemError` for one that is not of this layout.
+        """
+        item = loaded.item or {}
+        self.check(item)
+        members = read_map(item, self.layout.data) if self._stores_data else {}
+        data, loaded.baseline = self._data_model.read(decode({"M": members}), path_text(self.layout.data))
+        return UserRecord(
+            id=user_id,
+            data=data,
+            is_new=loaded.item is None,
+            session=self._read_session(item, now),
+            history=History(self._read_history(item)),
+            created_at=read_time(item, self._created_at),
+            updated_at=read_time(item, self._updated_at),
+            meta_data=decode({"M": read_map(item, self.layout.meta_data)}) if self.layout.meta_data else {},
+            loaded=loaded,
+        )
+
+    def check(self, item: Item) -> None:
+        """Raises `UnreadableItemError` for an item of another layout, which no write may touch either."""
+        self.layout.check(item)
+        if self._stores_data:
+            read_map(item, self.layout.data)
+
+    def is_expired(self, item: Item, now: datetime) -> bool:
+        """Whether the item's time to live is over, though DynamoDB has not removed it yet."""
+        expires = find(item, (self._ttl.attribute,)) if self._ttl else None
+        return expires is not None and "N" in expires and float(expires["N"]) <= int(now.timestamp())
+
+    def anonymous(self) -> UserRecord[DataT]:
+        """The record of nobody: empty, neither loaded nor saved."""
+        return UserRecord(id="", data=self._data_model.read({}, path_text(self.layout.data))[0])
+
+    def join_session(self, turn: Turn[DataT]) -> None:
+        """Make the turn's session and the user's one: the platform's own if it has one, else the stored one."""
+        request, user = turn.request, turn.user
+        if request.session_data is not None or self._session is None:
+            user.session = turn.session
+            return
+        stored = user.session
+        another = request.session_id is not None and stored.id not in (None, request.session_id)
+        if stored.is_new or another or request.is_new_session:
+            user.session = Session(id=request.session_id or uuid4().hex)
+        turn.session = user.session
+
+    async def remember(self, turn: Turn[DataT]) -> None:
+        """Note for the save what is to be stored of the turn itself: history, and Jovo v3's metaData."""
+        loaded = turn.user.loaded
+        if loaded:
+            loaded.request = turn.request
+            if self._history:
+                loaded.new_turns.insert(0, await self._history_item(turn, self._history.elements))
+
+    def changes(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> list[Change]:
+        """What the turn has changed in the record; empty when nothing has to be written."""
+        before = loaded.item or {}
+        changes = [*self._data_changes(record, loaded, before), *self._history_changes(loaded)]
+        if self.layout.meta_data and loaded.request:
+            changes += meta_data_changes(loaded.request, record.session, before, now)
+        changes += self._session_changes(record.session, before, now, is_writing=bool(changes))
+        if not changes:
+            loaded.taken = None
+            return [*self._expiry(before, now)] if loaded.item else []
+        baseline = self._data_model.baseline(record.data)
+        loaded.taken = Taken(baseline, loaded.increments.copy(), len(loaded.new_turns))
+        return changes
+
+    def touches(self, before: Item, now: datetime) -> Iterator[Change]:
+        """The changes that go with every write, whatever the item holds: the time of it, and the expiry."""
+        if self._updated_at:
+            yield Put(self._updated_at, {"S": javascript_time(now)})
+        yield from self._expiry(before, now)
+
+    def stamps(self, before: Item, after: Item, now: datetime) -> Iterator[Change]:
+        """The changes that go with the write that makes `before` into `after`: times, expiry, index keys."""
+        if self._created_at and find(before, self._created_at) is None:
+            yield Put(self._created_at, {"S": javascript_time(now)})
+        yield from self.touches(before, now)
+        for key in self._index_keys:
+            stored = find(before, (key.attribute_name,))
+            value = self._index_value(key, after)
+            if not same(value, stored):
+                yield Replace((key.attribute_name,), stored, value)
+
+    def _index_value(self, key: IndexKey, after: Item) -> AttributeValue | None:
+        """What the index is to hold: nothing where the data has another type, or an empty text, which is no key."""
+        source: Path = (*self.layout.data, *key.path.split("."))
+        value = find(after, source)
+        if value is None or not value.get(key.attribute_type):
+            return None
+        size, most = size_of(value), _MAX_INDEX_KEY_BYTES[key.key_type]
+        if size > most:
+            raise UnsupportedValueError(
+                f"{path_text(source)} has {size:,} bytes; as the {key.key_type} key of an index DynamoDB holds"
+                f" {most:,}. Shorten it",
+                path_text(source),
+            )
+        return value
+
+    def known(self, item: Item) -> Item:
+        """The item without what no record of this store knows."""
+        layout = self.layout
+        paths = [
+            layout.data,
+            layout.session,
+            layout.history,
+            layout.created_at,
+            layout.updated_at,
+            layout.meta_data,
+            *self._kept_up,
+        ]
+        kept: Item = {}
+        for path in paths:
+            if path and (value := find(item, path)) is not None:
+                kept = put(kept, path, value)
+        return kept
+
+    def saved(
+        self, record: UserRecord[DataT], loaded: Loaded, changes: Sequence[Change], after: Item, now: datetime
+    ) -> None:
+        """Note in the record what has been written: a second save of it writes what changes from here on."""
+        item = apply(loaded.item or {}, changes)
+        for path in self._kept_up:
+            item = put(item, path, find(after, path))
+        loaded.item = item
+        self._give_back(loaded)
+        record.created_at = read_time(item, self._created_at)
+        record.updated_at = read_time(item, self._updated_at)
+        root = self.layout.session
+        if root and any(change.path[: len(root)] == root for change in changes):
+            record.session.updated_at = read_time(item, (*root, self.layout.session_updated_at))
+
+    def _give_back(self, loaded: Loaded) -> None:
+        """Leave in `loaded` what has come since the save took its changes."""
+        if loaded.taken is None:
+            return
+        loaded.baseline = loaded.taken.baseline
+        for keys, by in loaded.taken.increments.items():
+            left = sum_of(loaded.increments.pop(keys), -by, ".".join(keys))
+            if left:
+                loaded.increments[keys] = left
+        del loaded.new_turns[len(loaded.new_turns) - loaded.taken.new_turns :]
+        loaded.taken = loaded.request = None
+
+    def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, before: Item) -> Iterator[Change]:
+        if not self._stores_data:
+            return
+        path = self.layout.data
+        members = read_map(before, path)
+        stored = decode({"M": members}) if loaded.baseline is not None else {}
+        written = self._data_model.write(record.data, stored, loaded.baseline)
+        after = self.encode(written, path, like={"M": members})["M"]
+        counts, after = self._increments(loaded, members, after)
+        yield from self._diff(members, after, path)
+        yield from counts
+
+    def _increments(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Increment], Item]:
+        """An Increment for each counter that nobody set otherwise after counting, and `after` without them."""
+        counts: list[Increment] = []
+        for keys, by in loaded.increments.items():
+            path = (*self.layout.data, *keys)
+            value, old = find(after, keys) or {}, find(before, keys) or {"N": "0"}
+            if "N" in old and same(value, {"N": str(sum_of(decode(old), by, path_text(path)))}):
+                counts.append(Increment(path, encode(by, path), otherwise=value))
+                after = put(after, keys, find(before, keys))
+        return counts, after
+
+    def _diff(self, before: Item, after: Item, path: Path) -> list[Change]:
+        if self._empty_strings_as_null:
+            before = self.encode(decode({"M": before}), path)["M"]
+        return diff(before, after, path)
+
+    def _read_session(self, item: Item, now: datetime) -> Session:
+        root = self.layout.session
+        if self._session is None or root is None or not read_map(item, root):
+            return Session()
+        updated_at = read_time(item, (*root, self.layout.session_updated_at))
+        lifetime = timedelta(seconds=self._session.expires_after_seconds)
+        if now - updated_at > lifetime if updated_at else self.layout.untimed_session_is_over:
+            return Session()
+        return Session(
+            id=read_text(item, (*root, "id")),
+            data=decode({"M": read_map(item, (*root, self.layout.session_data))}),
+            is_new=False,
+            created_at=read_time(item, (*root, self.layout.session_created_at))
+            if self.layout.session_created_at
+            else None,
+            updated_at=updated_at,
+        )
+
+    def _session_changes(
+        self, session: Session, before: Item, now: datetime, *, is_writing: bool
+    ) -> Iterator[Change]:
+        root = self.layout.session
+        is_empty = session.is_new and session.id is None and not session.data
+        if self._session is None or root is None or session.is_of_platform or is_empty:
+            return
+        path = (*root, self.layout.session_data)
+        data = self.encode(session.data, path)
+        if "M" not in data:
+            kind = type(session.data).__qualname__
+            raise UnsupportedValueError(f"session.data is {kind}; set it to a dict", "session.data")
+        written = {"S": javascript_time(now)}
+        if session.is_new and session.updated_at is None:
+            whole = {self.layout.session_data: data, self.layout.session_updated_at: written}
+            if self.layout.session_created_at:
+                whole[self.layout.session_created_at] = written
+            if session.id is not None:
+                whole["id"] = {"S": session.id}
+            yield Put(root, {"M": whole})
+            return
+        changed = self._diff(read_map(before, path), data["M"], path)
+        yield from changed
+        refresh_after = _WORTH_A_WRITE * timedelta(seconds=self._session.expires_after_seconds)
+        age = now - session.updated_at if session.updated_at else None
+        if is_writing or changed or age is None or age > refresh_after:
+            yield Put((*root, self.layout.session_updated_at), written)
+
+    def _read_history(self, item: Item) -> list[dict[str, Any]]:
+        path = self.layout.history
+        if self._history is None or path is None:
+            return []
+        turns = decode(read_map(item, path[:-1]).get(str(path[-1]), {"L": []}))
+        if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+            raise unreadable(item, path, "a list of maps")
+        return turns
+
+    def _history_changes(self, loaded: Loaded) -> Iterator[Change]:
+        path = self.layout.history
+        if self._history and path and loaded.new_turns:
+            turns = [self.encode(turn, (*path, 0)) for turn in loaded.new_turns]
+            yield Prepend(path, turns, self._history.size)
+
+    def _expiry(self, before: Item, now: datetime) -> Iterator[Change]:
+        if self._ttl:
+            expires = int(now.timestamp()) + self._ttl.after_seconds
+            stored = find(before, (self._ttl.attribute,)) or {}
+            if abs(expires - float(stored.get("N", 0))) > _WORTH_A_WRITE * self._ttl.after_seconds:
+                yield Put((self._ttl.attribute,), {"N": str(expires)})
+
+    def encode(self, value: Any, path: Path, like: AttributeValue | None = None) -> AttributeValue:
+        """The attribute value of `value` at `path`, as this store is set to write it."""
+        return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)

@@ -1,0 +1,85 @@
+"""What is kept of a turn in the user's history, in Jovo v4's shapes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .config import HistoryElement
+    from .pipeline import Turn
+
+
+async def history_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:
+    """The stored form of a turn: the elements asked for, without those that this turn does not have."""
+    item: dict[str, Any] = {}
+    for name, element in elements.items():
+        value = _built_in(turn, name) if isinstance(element, bool) else element(turn)
+        if inspect.isawaitable(value):
+            value = await value
+        if value is not None:
+            item[name] = value
+    return item
+
+
+def last_said(turns: Sequence[Mapping[str, Any]]) -> tuple[str, str | None, bool] | None:
+    """The last speech in stored turns, newest first, with its reprompt, and whether an answer was awaited.
+
+    The turns are ours, Jovo v4's or Jovo v3's; None when nothing was said in them.
+    """
+    return next((said for turn in turns for said in _said(turn)), None)
+
+
+def _said(turn: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool]]:
+    outputs = turn.get("output", [])
+    for output in outputs if isinstance(outputs, list) else [outputs]:
+        if isinstance(output, dict) and (speech := _text(output.get("message"))):
+            yield speech, _text(output.get("reprompt")), bool(output.get("listen", True))
+    response = turn.get("response")
+    output_of_jovo3 = response.get("output") if isinstance(response, dict) else None
+    if isinstance(output_of_jovo3, dict):
+        for name, said in output_of_jovo3.items():
+            if name in ("tell", "ask") and (speech := _text(said)):
+                yield speech, _text(said.get("reprompt")), name == "ask"
+
+
+def _text(message: Any) -> str | None:
+    """A message of Jovo's: a text, one with its `speech` or `text`, or several of these to choose from."""
+    if isinstance(message, list):
+        return _text(message[0]) if message else None
+    if isinstance(message, dict):
+        return _text(message.get("speech") or message.get("text"))
+    return message if isinstance(message, str) else None
+
+
+def _built_in(turn: Turn[Any], name: str) -> Any:
+    request, reply = turn.request, turn.reply
+    entities = {
+        name: {} if value is None else {"value": value, "resolved": value}
+        for name, value in request.entities.items()
+    }
+    match name:
+        case "output":
+            reprompt = {} if reply.reprompt is None else {"reprompt": reply.reprompt}
+            return (
+                []
+                if reply.speech is None
+                else [{"message": reply.speech, **reprompt, "listen": reply.listen}]
+            )
+        case "nlu":
+            return {"intent": {"name": request.intent}, "entities": entities}
+        case "input":
+            if request.kind == "intent":
+                heard = {"type": "INTENT", "intent": request.intent}
+                return heard | {"entities": entities} if entities else heard
+            return {"type": {"launch": "LAUNCH", "end": "END"}.get(request.kind, request.intent)}
+        case "entities":
+            return entities
+        case "request":
+            return dict(request.raw)
+        case "response":
+            return turn.render()
+        case _:
+            return turn.session.data.get("state")

@@ -1,0 +1,143 @@
+"""What Jovo v3 keeps of a user's turns beside the data, as its `JovoUser` does (npm, `jovo-framework` 3.6).
+
+`userData.metaData` counts requests, sessions and devices; `userData.context.prev` has the last turns, newest
+first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .changes import Change, Increment, Put, find
+from .history import history_item
+from .layout import Jovo3, javascript_time, read_map
+from .requests import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from .codec import AttributeValue, Item
+    from .config import HistoryElement
+    from .pipeline import Turn
+    from .record import Session
+    from .requests import Request
+
+_LOGGED = 4
+"""Jovo v3's default `requestHistorySize`."""
+
+_STATE = "_JOVO_STATE_"
+_TEXT_PLATFORMS = ("messenger", "twilio-voice")
+_ONE: AttributeValue = {"N": "1"}
+
+_INPUT = (("request", "intent"), ("request", "inputs"))
+_OUTPUT = (("response", "output"), ("response", "speech"), ("response", "reprompt"))
+_STATES = (("request", "state"), ("response", "state"))
+_ALWAYS = (("request", "sessionId"), ("request", "timestamp"))
+_PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "input": _INPUT,
+    "nlu": _INPUT,
+    "entities": _INPUT[1:],
+    "output": _OUTPUT,
+    "state": _STATES,
+    "request": (*_INPUT, _STATES[0]),
+    "response": (*_OUTPUT, _STATES[1]),
+}
+"""Which parts of an item of `context.prev` each of the elements of `stored_elements.history` stands for."""
+
+
+def meta_data_changes(request: Request, session: Session, before: Item, now: datetime) -> Iterator[Change]:
+    """The changes that note a request in the metaData: in those parts of it that the user's item has."""
+    root = Jovo3.meta_data
+    kept = read_map(before, root)
+    when: AttributeValue = {"S": javascript_time(now)}
+    if "lastUsedAt" in kept:
+        yield Put((*root, "lastUsedAt"), when)
+    if "sessionsCount" in kept and session.is_new:
+        yield Increment((*root, "sessionsCount"), _ONE, otherwise=_ONE)
+    if "requests" in kept:
+        here = (*root, "requests", _handler_path(request))
+        log = (find(before, (*here, "log")) or {}).get("L", [])
+        yield Increment((*here, "count"), _ONE, otherwise=_ONE)
+        yield Put((*here, "log"), {"L": [*log, when][-max(_LOGGED, len(log)) :]})
+    device = fields.text(request.raw, "context", "System", "device", "deviceId")
+    if "devices" in kept and device and request.platform == "alexa":
+        here, interfaces = (*root, "devices", device), _interfaces(request)
+        if find(before, here) != interfaces:
+            yield Put(here, interfaces)
+
+
+async def context_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:
+    """The stored form of a turn: `request` and `response` with the parts asked for, and own elements."""
+    request, response = _request_parts(turn), _response_parts(turn)
+    parts = {"request": request, "response": response}
+    chosen = {part for name, element in elements.items() if element is True for part in _PARTS[name]}
+    item: dict[str, Any] = {}
+    for here, name in sorted({*_ALWAYS, *chosen}):
+        if parts[here].get(name) is not None:
+            item.setdefault(here, {})[name] = parts[here][name]
+    own = {name: element for name, element in elements.items() if element is not True}
+    return item | await history_item(turn, own)
+
+
+def _request_parts(turn: Turn[Any]) -> dict[str, Any]:
+    request = turn.request
+    intent = _name(request)
+    if intent == "AUDIOPLAYER":
+        intent = f'AUDIOPLAYER["{request.jovo_type}.{request.intent.partition(".")[2]}"]'
+    return {
+        "sessionId": turn.session.id,
+        "intent": intent,
+        "inputs": {
+            name: {"name": name} if value is None else {"name": name, "value": value, "key": value}
+            for name, value in request.entities.items()
+        },
+        "timestamp": request.timestamp and javascript_time(request.timestamp),
+        "state": (request.session_data or {}).get(_STATE),
+    }
+
+
+def _response_parts(turn: Turn[Any]) -> dict[str, Any]:
+    reply, state = turn.reply, turn.session.data.get(_STATE)
+    if reply.speech is None:
+        return {"output": {}, "state": state}
+    if not reply.listen:
+        return {"output": {"tell": {"speech": reply.speech}}, "speech": reply.speech, "state": state}
+    said = {"speech": reply.speech, "reprompt": reply.reprompt or reply.speech}
+    return {"output": {"ask": said}, **said, "state": state}
+
+
+def _handler_path(request: Request) -> str:
+    """The key under which Jovo v3 counts a request."""
+    name = _name(request)
+    reason = fields.text(request.raw, "request", "reason")
+    if request.kind == "end" and reason:
+        name = f"END: {reason}"
+    state = (request.session_data or {}).get(_STATE)
+    return f"{state}: {name}" if state and request.kind in ("intent", "end") else name
+
+
+def _name(request: Request) -> str:
+    """What the user says on a text platform is no name: it is not to become a key."""
+    match request.kind:
+        case "launch":
+            return "LAUNCH"
+        case "end":
+            return "END"
+        case "event":
+            return "AUDIOPLAYER" if request.intent.startswith("AudioPlayer.") else request.intent
+        case _:
+            is_text = request.platform in _TEXT_PLATFORMS or not request.intent
+            return "ON_TEXT" if is_text else request.intent
+
+
+def _interfaces(request: Request) -> AttributeValue:
+    supported = fields.mapping(request.raw, "context", "System", "device", "supportedInterfaces") or {}
+    screen = "Display" in supported or "Alexa.Presentation.APL" in supported
+    return {
+        "M": {
+            "hasAudioInterface": {"BOOL": screen or "AudioPlayer" in supported},
+            "hasScreenInterface": {"BOOL": screen},
+            "hasVideoInterface": {"BOOL": "VideoApp" in supported},
+        }
+    }

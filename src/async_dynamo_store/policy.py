@@ -1,0 +1,38 @@
+"""The IAM policy that a configuration needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .config import DynamoDbConfig
+
+_ON_ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
+
+
+def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
+    """The identity-based policy, as JSON, that turns and atomic verbs need with this configuration.
+
+    Beyond it `load_many` needs `dynamodb:BatchGetItem`, and `scan` needs `dynamodb:Scan`. The account is `*`:
+    put yours there.
+    """
+    region = config.aws_config.region if config.aws_config else None
+    table = f"arn:aws:dynamodb:{region or '*'}:*:table/{config.table_name}"
+    statements = [_allow("UserItems", _ON_ITEMS, table)]
+    if config.create_table_on_init:
+        creation = ["CreateTable", "DescribeTable"] + (["UpdateTimeToLive"] if config.ttl else [])
+        statements.append(_allow("TableCreation", creation, table))
+    if config.global_secondary_indexes:
+        statements.append(_allow("IndexQueries", ["Query"], f"{table}/index/*"))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, actions: Sequence[str], resource: str) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [f"dynamodb:{action}" for action in actions],
+        "Resource": resource,
+    }
