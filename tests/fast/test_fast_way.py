@@ -1,0 +1,329 @@
+"""The fast way beside the stock way: the same results, and the stock way wherever somebody counts on it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import types
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import aioboto3
+import pytest
+from aiobotocore.client import AioBaseClient
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.session import get_session
+from aiohttp import web
+from botocore import UNSIGNED
+from botocore.exceptions import CredentialRetrievalError
+
+from async_dynamo_store import AsyncDynamoStore, AwsConfig, CredentialsError, DynamoDbConfig, UnavailableError
+from async_dynamo_store import fast as fast_module
+from tests.fast.server import ITEM, Recorder, dynamodb_json, recorder
+
+if TYPE_CHECKING:
+    from async_dynamo_store.fast import FastWay
+
+KEYS = {"access_key_id": "AKIDTEST", "secret_access_key": "secret", "region": "eu-west-1"}
+STOCK_ONLY = "amz-sdk-invocation-id"
+"""A header that botocore puts on each request, and the fast way does not."""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Recorder]:
+    async with recorder() as recording:
+        yield recording
+
+
+@asynccontextmanager
+async def opened(
+    url: str, aws: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[AsyncDynamoStore]:
+    session = options.pop("session", None)
+    accelerate = options.pop("accelerate", True)
+    config = DynamoDbConfig(
+        table_name="Users", aws_config=AwsConfig(**KEYS, endpoint_url=url, **aws or {}), **options
+    )
+    async with AsyncDynamoStore(config, session=session, accelerate=accelerate) as store:
+        yield store
+
+
+async def a_turn(store: AsyncDynamoStore, user_id: str = "ada") -> None:
+    async with store.turn(user_id) as user:
+        user.data["score"] += 1
+
+
+def ways(server: Recorder) -> list[str]:
+    return ["stock" if STOCK_ONLY in request.headers else "fast" for request in server.seen]
+
+
+async def test_a_turn_goes_the_fast_way_with_the_headers_of_the_stock_way(server: Recorder) -> None:
+    async with opened(server.url) as store:
+        await a_turn(store)
+    async with opened(server.url, accelerate=False) as store:
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast", "stock", "stock"]
+    assert server.operations == ["GetItem", "UpdateItem"] * 2
+    for fast, stock in zip(server.seen[:2], server.seen[2:], strict=True):
+        of_retries = {"amz-sdk-invocation-id", "amz-sdk-request"}
+        of_http = {"accept", "authorization", "x-amz-date", "content-length"}
+        shown = [
+            {
+                name.lower(): re.sub(
+                    r" m/\S+", "", value
+                )  # the user agent's list of what was used for this call
+                for name, value in request.headers.items()
+                if name.lower() not in of_http | of_retries
+            }
+            for request in (fast, stock)
+        ]
+        assert shown[0] == shown[1]
+
+
+async def test_a_session_token_is_sent_and_signed(server: Recorder) -> None:
+    async with opened(server.url, {"session_token": "the-token"}) as store:
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+    assert {request.headers["x-amz-security-token"] for request in server.seen} == {"the-token"}
+    assert all("x-amz-security-token" in request.headers["authorization"] for request in server.seen)
+
+
+async def test_credentials_that_refresh_are_asked_each_time(server: Recorder) -> None:
+    """As assume-role, container and SSO credentials do."""
+    generations = iter(range(100))
+
+    async def refresh() -> dict[str, str]:
+        return {
+            "access_key": f"AKID{next(generations)}",
+            "secret_key": "secret",
+            "token": "token",
+            "expiry_time": (datetime.now(UTC) + timedelta(seconds=1)).isoformat(),
+        }
+
+    botocore_session: Any = get_session()
+    botocore_session._credentials = AioRefreshableCredentials.create_from_metadata(
+        metadata=await refresh(), refresh_using=refresh, method="test"
+    )
+    session = aioboto3.Session(botocore_session=botocore_session, region_name="eu-west-1")
+    config = DynamoDbConfig(table_name="Users", aws_config=AwsConfig(endpoint_url=server.url))
+    async with AsyncDynamoStore(config, session=session) as store:
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+    keys = [request.headers["authorization"].split("Credential=")[1].split("/")[0] for request in server.seen]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda _: dynamodb_json({"__type": "x#InternalServerError"}, 500), id="500"),
+        pytest.param(lambda _: dynamodb_json({"__type": "x#ThrottlingException"}, 400), id="throttled"),
+        pytest.param(lambda _: dynamodb_json({"Item": ITEM}, checksum=1), id="wrong checksum"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["legacy", "standard"])
+async def test_a_try_that_failed_is_the_first_of_botocores_tries(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], web.Response], mode: str
+) -> None:
+    monkeypatch.setenv("AWS_RETRY_MODE", mode)
+    server.answers = [answer]
+    async with opened(server.url) as store:
+        assert (await store.load("ada")).data == {"score": 1}
+    assert ways(server) == ["fast", "stock"]
+
+
+async def test_no_more_tries_than_max_attempts(server: Recorder) -> None:
+    server.answers = [lambda _: dynamodb_json({"__type": "x#InternalServerError"}, 500)] * 10
+    for attempts in (1, 2, 3):
+        server.seen.clear()
+        async with opened(server.url, max_attempts=attempts) as store:
+            with pytest.raises(UnavailableError):
+                await store.load("ada")
+        assert ways(server) == ["fast", *["stock"] * (attempts - 1)]
+
+
+async def test_an_answer_that_is_not_dynamodbs_is_no_new_user(server: Recorder) -> None:
+    server.answers = [lambda _: web.Response(text="<html>", content_type="text/html")] * 3
+    async with opened(server.url) as store:
+        with pytest.raises(UnavailableError, match="not DynamoDB"):
+            await store.load("ada")
+
+
+async def test_refused_credentials_are_refused_as_on_the_stock_way(server: Recorder) -> None:
+    server.answers = [lambda _: dynamodb_json({"__type": "x#ExpiredTokenException"}, 400)]
+    async with opened(server.url) as store:
+        with pytest.raises(CredentialsError):
+            await store.load("ada")
+    assert ways(server) == ["fast"]
+
+
+async def test_a_quota_for_retries_is_filled_by_good_answers(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_RETRY_MODE", "standard")
+    server.answers = [lambda _: dynamodb_json({"__type": "x#InternalServerError"}, 500)] * 2
+    async with opened(server.url, max_attempts=2) as store:
+        with pytest.raises(UnavailableError):
+            await store.load("ada")
+        fast = the_fast_way(store)
+        (release_quota,) = fast._credits
+        quota = release_quota.__self__._quota
+        before = quota.available_capacity
+        await store.load("ada")
+        assert quota.available_capacity == before + 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "before-parameter-build",
+        "before-send",
+        "request-created",
+        "after-call",
+        "response-received",
+        "before-sign",
+    ],
+)
+async def test_a_hook_shuts_the_fast_way_and_its_removal_opens_it(server: Recorder, event: str) -> None:
+    called: list[str] = []
+
+    async def hook(event_name: str, **_: object) -> None:
+        called.append(event_name)
+
+    async with opened(server.url) as store:
+        client: Any = the_fast_way(store)._client
+        name = f"{event}.dynamodb"
+        await a_turn(store)
+        client.meta.events.register(name, hook)
+        await a_turn(store)
+        client.meta.events.unregister(name, hook)
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast", "stock", "stock", "fast", "fast"]
+    assert called == [f"{event}.dynamodb.GetItem", f"{event}.dynamodb.UpdateItem"]
+
+
+async def test_a_hook_on_the_users_own_session_is_called(server: Recorder) -> None:
+    called: list[str] = []
+    session = aioboto3.Session()
+
+    async def hook(event_name: str, **_: object) -> None:
+        called.append(event_name)
+
+    session.events.register("before-call.dynamodb.GetItem", hook)
+    async with opened(server.url, session=session) as store:
+        await a_turn(store)
+    assert ways(server) == ["stock", "stock"]
+    assert called == ["before-call.dynamodb.GetItem"]
+
+
+async def test_instrumentation_of_the_client_sees_each_call(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTelemetry, X-Ray and Datadog wrap this method of aiobotocore."""
+    called: list[str] = []
+    client_class: Any = AioBaseClient
+    original = client_class._make_api_call
+
+    class Instrumented:
+        def __init__(self, wrapped: Any) -> None:
+            self.wrapped = wrapped
+
+        def __get__(self, client: Any, owner: object) -> Any:
+            return types.MethodType(self, client) if client is not None else self
+
+        def __call__(self, client: Any, name: str, parameters: Any) -> Any:
+            called.append(name)
+            return self.wrapped(client, name, parameters)
+
+    async with opened(server.url) as before:
+        await a_turn(before)
+        monkeypatch.setattr(AioBaseClient, "_make_api_call", Instrumented(original))
+        await a_turn(before)
+        async with opened(server.url) as after:
+            await a_turn(after)
+    assert ways(server) == ["fast", "fast", *["stock"] * 4]
+    assert called == ["GetItem", "UpdateItem"] * 2
+
+
+async def test_adaptive_retries_are_the_stock_way_s(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    async with opened(server.url) as store:
+        await a_turn(store)
+    assert ways(server) == ["stock", "stock"]
+
+
+async def test_an_endpoint_with_a_path_is_the_stock_way_s(server: Recorder) -> None:
+    async with opened(f"{server.url}/dynamodb") as store:
+        await a_turn(store)
+    assert ways(server) == ["stock", "stock"]
+
+
+async def test_unknown_aioboto3_goes_the_stock_way_with_one_line(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A future version may have none of what this room reaches for, even if its client looked well."""
+    caplog.set_level(logging.INFO, "async_dynamo_store")
+    async with opened(server.url) as store:
+        monkeypatch.delattr(fast_module.FastWay, "_learn")
+        await a_turn(store)
+        await a_turn(store)
+    assert ways(server) == ["stock"] * 4
+    assert [record.message for record in caplog.records if "stock way" in record.message] == [
+        "The fast way is shut for this client, which goes the stock way: AttributeError"
+    ]
+
+
+async def test_credentials_that_cannot_be_refreshed_leave_the_fast_way_open(server: Recorder) -> None:
+    works = True
+
+    async def refresh() -> dict[str, str]:
+        if not works:
+            raise CredentialRetrievalError(provider="test", error_msg="no")
+        expiry = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        return {"access_key": "AKID", "secret_key": "secret", "token": "token", "expiry_time": expiry}
+
+    botocore_session: Any = get_session()
+    botocore_session._credentials = AioRefreshableCredentials.create_from_metadata(
+        metadata=await refresh(), refresh_using=refresh, method="test"
+    )
+    session = aioboto3.Session(botocore_session=botocore_session, region_name="eu-west-1")
+    config = DynamoDbConfig(table_name="Users", aws_config=AwsConfig(endpoint_url=server.url))
+    async with AsyncDynamoStore(config, session=session) as store:
+        works = False
+        with pytest.raises(CredentialsError):
+            await store.load("ada")
+        works = True
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+
+
+async def test_a_client_that_does_not_sign_goes_the_stock_way(server: Recorder) -> None:
+    session = aioboto3.Session()
+    session._session.set_default_client_config(AioConfig(signature_version=UNSIGNED))
+    async with opened(server.url, session=session) as store:
+        await a_turn(store)
+    assert ways(server) == ["stock", "stock"]
+
+
+async def test_a_client_of_another_make_goes_the_stock_way(
+    server: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "async_dynamo_store")
+    assert fast_module.fast_way(object()) is None  # type: ignore[arg-type]
+    assert [record.message for record in caplog.records] == [
+        (
+            "No fast way for this client, which goes the stock way:"
+            " AttributeError: 'object' object has no attribute 'meta'"
+        )
+    ]
+
+
+def the_fast_way(store: AsyncDynamoStore) -> FastWay:
+    (connection,) = store._client._connections.values()
+    assert connection.fast is not None
+    return connection.fast
