@@ -1,0 +1,85 @@
+"""A DynamoDB inside this process, for development: moto's server on a free loopback port.
+
+Its tables go with the last store that uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from werkzeug.serving import BaseWSGIServer
+
+log = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_users: weakref.WeakSet[object] = weakref.WeakSet()
+_server: BaseWSGIServer | None = None
+
+
+def start(user: object) -> str:
+    """Start the server, or join the one that runs; returns its URL.
+
+    Blocks for about a second. Raises ImportError without moto.
+    """
+    global _server  # noqa: PLW0603 - moto's tables belong to the process, so its server does too
+    with _lock:
+        if _server is None:
+            _server = _make_server()
+            threading.Thread(target=_server.serve_forever, name="embedded-dynamodb", daemon=True).start()
+            log.warning(
+                "An embedded DynamoDB runs inside this process, for development: its data is gone when the store is closed."
+            )
+        _users.add(user)
+        return f"http://{_server.host}:{_server.port}"
+
+
+def stop(user: object) -> None:
+    """Leave the server; the last one to leave stops it and forgets its tables."""
+    global _server  # noqa: PLW0603
+    with _lock:
+        _users.discard(user)
+        if _server is None or _users:
+            return
+        from moto.dynamodb.models import dynamodb_backends
+
+        _server.shutdown()
+        _server.server_close()
+        _server = None
+        dynamodb_backends.reset()
+
+
+def _make_server() -> BaseWSGIServer:
+    try:
+        from moto.moto_server.werkzeug_app import create_backend_app  # pyright: ignore[reportMissingTypeStubs]
+        from werkzeug.serving import WSGIRequestHandler, make_server
+    except ImportError as error:
+        raise ImportError(
+            "type 'embedded' needs moto's server: pip install 'async-dynamo-store[embedded]'"
+        ) from error
+
+    class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing: the store has its own log."""
+
+        def send_header(self, keyword: str, value: str) -> None:
+            # moto names a server of its own; strict HTTP clients refuse an answer that names two.
+            if keyword != "Server" or not value.startswith("Werkzeug"):
+                super().send_header(keyword, value)
+
+    app, one_at_a_time = create_backend_app("dynamodb"), threading.Lock()
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # moto checks a condition and writes in two steps, between which another thread may write.
+        with one_at_a_time:
+            return app(environ, start_response)
+
+    return make_server("127.0.0.1", 0, serve, threaded=True, request_handler=Handler)

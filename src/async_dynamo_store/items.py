@@ -1,0 +1,322 @@
+"""One table's items: read, written under a condition, removed.
+
+The few primitives that the store is made of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Any
+
+from . import bookkeeping
+from .changes import Alive, Change, Expression, Guard, Increment, apply, find, plan
+from .client import ConditionFailed, InvalidRequest
+from .codec import check_item_size, path_text
+from .errors import BackendError, UnsupportedValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from .client import Client
+    from .codec import AttributeValue, Item
+    from .config import DynamoDbConfig, OnConflict
+    from .elements import Elements
+
+    Page = tuple[dict[str, Item], Item | None]
+
+_TRIES = 50
+_FIRST_PAUSE_SECONDS = 0.005
+_LAST_PAUSE_SECONDS = 0.2
+_KEYS_OF_A_BATCH = 100
+"""AWS, 'BatchGetItem'."""
+_STALE_TOKENS = 16
+
+log = logging.getLogger(__name__)
+
+
+class Items:
+    """The user items of one table, by the value of their partition key."""
+
+    def __init__(self, config: DynamoDbConfig, client: Client, elements: Elements[Any]) -> None:
+        self._config = config
+        self._client = client
+        self._elements = elements
+
+    async def read(self, key: str, now: datetime) -> Item | None:
+        """The item, None where there is none or its time is over."""
+        answer = await self._call("get_item", Key=self._key(key), ConsistentRead=self._config.consistent_read)
+        return self._alive(answer.get("Item"), now)
+
+    async def read_many(self, keys: Iterable[str], now: datetime) -> dict[str, Item]:
+        """The items that exist, by key."""
+        table = self._config.table_name
+        found: dict[str, Item] = {}
+        wanted = [self._key(key) for key in keys]
+        while wanted:
+            batch, wanted = wanted[:_KEYS_OF_A_BATCH], wanted[_KEYS_OF_A_BATCH:]
+            request = {table: {"Keys": batch, "ConsistentRead": self._config.consistent_read}}
+            answer = await self._client.call("batch_get_item", RequestItems=request)
+            for item in answer["Responses"].get(table, ()):
+                if self._alive(item, now):
+                    found[item[self._config.primary_key]["S"]] = item
+            if left := answer.get("UnprocessedKeys", {}).get(table):
+                wanted += left["Keys"]
+                await pause(len(left["Keys"]))
+        return found
+
+    async def scan(self, start: Item | None, now: datetime) -> Page:
+        """A page of all user items by key, from `start` on, and where the next page starts."""
+        return await self._page("scan", start, now, ConsistentRead=self._config.consistent_read)
+
+    async def query(self, index: str, value: AttributeValue, start: Item | None, now: datetime) -> Page:
+        """A page of the user items that have `value` for the partition key of a global secondary index."""
+        (hash_key,) = (
+            each.keys[0] for each in self._config.global_secondary_indexes if each.index_name == index
+        )
+        expression = Expression()
+        condition = f"{expression.path((hash_key.attribute_name,))} = {expression.value(value)}"
+        names = {alias: name for name, alias in expression.names.items()}
+        return await self._page(
+            "query",
+            start,
+            now,
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=expression.values,
+        )
+
+    async def _page(self, operation: str, start: Item | None, now: datetime, **parameters: Any) -> Page:
+        begin = {"ExclusiveStartKey": start} if start else {}
+        page = await self._call(operation, **parameters, **begin)
+        found: dict[str, Item] = {}
+        for item in page["Items"]:
+            if any("S" not in item.get(name, {}) for name, _, _ in self._config.key_schema):
+                raise InvalidRequest("The table has items without the key that the configuration asks for.")
+            key = item[self._config.primary_key]["S"]
+            if self._key(key).items() <= item.items() and self._alive(item, now):
+                found[key] = item
+        return found, page.get("LastEvaluatedKey")
+
+    async def write(
+        self, key: str, base: Item | None, changes: Sequence[Change], mode: OnConflict, now: datetime
+    ) -> Item:
+        """Make the changes on the item that was read as `base`; returns the item as it is then.
+
+        `merge` makes them on what others have written meanwhile. Raises `ConditionFailed` when the user has
+        been deleted, with `raise` when anything was written since.
+        """
+        return await self._write(key, base, changes, mode, now, bookkeeping.new_token())
+
+    async def _write(
+        self,
+        key: str,
+        base: Item | None,
+        changes: Sequence[Change],
+        mode: OnConflict,
+        now: datetime,
+        token: str,
+    ) -> Item:
+        latest = base
+        attempt = 0
+        while True:
+            try:
+                return await self._write_once(key, latest, changes, mode, token, now)
+            except ConditionFailed as failed:
+                stored = failed.item
+                if stored is not None and bookkeeping.landed(token, stored):
+                    return stored
+                same_user = base is None or (stored is not None and not self._is_other_item(stored, base))
+                attempt += 1
+                if mode != "merge" or not same_user or attempt == _TRIES:
+                    raise
+                latest = self._alive(stored, now)
+            await pause(attempt)
+
+    async def change(self, key: str, change: Change, now: datetime) -> Item:
+        """Make one change of the item without reading it first, where the item is as it should be.
+
+        Returns the item as it is then.
+        """
+        token = bookkeeping.new_token()
+        base: Item | None
+        if self._config.global_secondary_indexes:
+            base = await self.read(key, now)
+        else:
+            changes = [change, *self._elements.touches({}, now), bookkeeping.sign(token, now.timestamp())]
+            guards: list[Guard | Alive] = [bookkeeping.not_landed(token)]
+            if self._config.ttl:
+                guards.append(Alive((self._config.ttl.attribute,), int(now.timestamp())))
+            try:
+                answer = await self._call(
+                    "update_item",
+                    Key=self._key(key),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **plan(changes, None, guards),
+                )
+            except ConditionFailed as failed:
+                if failed.item is not None and bookkeeping.landed(token, failed.item):
+                    return failed.item
+                base = self._alive(failed.item, now)
+            else:
+                item: Item = answer["Attributes"]
+                await self._forget_old_saves(key, item, now)
+                return item
+        while True:
+            _check_number(base, change)
+            try:
+                # With the token of the first try: one that comes late must not land beside this one.
+                return await self._write(key, base, [change], "merge", now, token)
+            except ConditionFailed as failed:
+                # Deleted since it was read. This change is no turn that began before: it makes the user anew.
+                base = self._alive(failed.item, now)
+
+    async def remove(self, key: str, base: Item | None = None) -> None:
+        """Delete the item, if it is still the one that was read as `base` (None: the one that is there now).
+
+        One that has come back since is another user.
+        """
+        if base is None:
+            # Read even where nothing but a delete is wanted: one that is sent again after a lost answer must
+            # not hit whoever came since.
+            answer = await self._call("get_item", Key=self._key(key), ConsistentRead=True)
+            base = answer.get("Item")
+        while base is not None:
+            expression = Expression()
+            still = " AND ".join(map(expression.guard, self._same_item(key, base)))
+            try:
+                await self._call(
+                    "delete_item",
+                    Key=self._key(key),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **expression.parameters(still),
+                )
+            except ConditionFailed as failed:
+                gone = failed.item is None or self._is_other_item(failed.item, base)
+                base = None if gone else failed.item
+            else:
+                return
+
+    async def _write_once(
+        self,
+        key: str,
+        base: Item | None,
+        changes: Sequence[Change],
+        mode: OnConflict,
+        token: str,
+        now: datetime,
+    ) -> Item:
+        before = base or {}
+        self._elements.check(before)
+        after = apply(before, changes)
+        if after == before:
+            return after
+        epoch = now.timestamp()
+        signed = [
+            *changes,
+            *self._elements.stamps(before, after, now),
+            *bookkeeping.upkeep(epoch, before),
+            bookkeeping.sign(token, epoch),
+        ]
+        after = self._key(key) | apply(before, signed)
+        if mode == "overwrite":
+            after = self._key(key) | self._elements.known(after)
+        check_item_size(after)
+        if base is None or mode == "overwrite":
+            await self._call(
+                "put_item",
+                Item=after,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **self._put_condition(key, base, mode, token, int(epoch)),
+            )
+        else:
+            guards = self._same_item(key, base)
+            if mode == "raise":
+                guards += [
+                    Guard((name,), value) for name, value in base.items() if name not in self._key(key)
+                ]
+                guards += [] if bookkeeping.ATTRIBUTE in base else [Guard((bookkeeping.ATTRIBUTE,), None)]
+            counting = any(isinstance(change, Increment) for change in changes)
+            answer = await self._call(
+                "update_item",
+                Key=self._key(key),
+                ReturnValues="ALL_NEW" if counting else "NONE",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **plan(signed, base, [*guards, bookkeeping.not_landed(token)]),
+            )
+            after = answer.get("Attributes", after)
+        return after
+
+    def _put_condition(
+        self, key: str, base: Item | None, mode: OnConflict, token: str, epoch: int
+    ) -> dict[str, Any]:
+        expression = Expression()
+        if base is None and mode != "overwrite":
+            condition = f"attribute_not_exists({expression.path((self._config.primary_key,))})"
+            if self._config.ttl:
+                condition += f" OR NOT {expression.guard(Alive((self._config.ttl.attribute,), epoch))}"
+            return expression.parameters(condition)
+        condition = expression.guard(bookkeeping.not_landed(token))
+        if base is not None:
+            same = " AND ".join(map(expression.guard, self._same_item(key, base)))
+            # Or an item that another framework has put in its place, of the user who was created then.
+            put = [
+                f"attribute_exists({expression.path((self._config.primary_key,))})",
+                expression.guard(Guard(bookkeeping.ID, None)),
+            ]
+            created_at = self._elements.layout.created_at
+            if created_at and (created := find(base, created_at)):
+                one_of = [expression.guard(Guard(created_at, value)) for value in (None, created)]
+                put.append(f"({' OR '.join(one_of)})")
+            condition += f" AND ({same} OR {' AND '.join(put)})"
+        return expression.parameters(condition)
+
+    async def _forget_old_saves(self, key: str, item: Item, now: datetime) -> None:
+        """What a save does in passing needs a write of its own when a user is only ever changed by single values."""
+        old = list(bookkeeping.upkeep(now.timestamp(), item))
+        if len(old) >= _STALE_TOKENS:
+            try:
+                await self._call(
+                    "update_item",
+                    Key=self._key(key),
+                    **plan(old, item, self._same_item(key, item)),
+                )
+            except (ConditionFailed, BackendError) as error:
+                log.debug("Old saves stay noted for now: %s", type(error).__name__)
+
+    def _alive(self, item: Item | None, now: datetime) -> Item | None:
+        return None if item is None or self._elements.is_expired(item, now) else item
+
+    def _same_item(self, key: str, base: Item) -> list[Guard]:
+        return bookkeeping.same_item(base, self._key(key), self._elements.layout.created_at)
+
+    def _is_other_item(self, item: Item, base: Item) -> bool:
+        return bookkeeping.is_other_item(item, base, self._elements.layout.created_at)
+
+    def _key(self, key: str) -> Item:
+        keys: Item = {self._config.primary_key: {"S": key}}
+        if self._config.sort_key_column:
+            keys[self._config.sort_key_column] = {"S": self._config.sort_key}
+        return keys
+
+    async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        return await self._client.call(operation, TableName=self._config.table_name, **parameters)
+
+
+def _check_number(item: Item | None, change: Change) -> None:
+    value = find(item or {}, change.path)
+    if isinstance(change, Increment) and value is not None and "N" not in value:
+        where = path_text(change.path)
+        raise UnsupportedValueError(
+            f"{where} holds {', '.join(value)} and not a number (N): it cannot be incremented", where
+        )
+
+
+async def pause(attempt: int) -> None:
+    """Wait a random time that grows with the attempts, so that writers who met do not meet again (AWS, 'Exponential Backoff And Jitter')."""
+    longest = min(_LAST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(attempt, 10))
+    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret

@@ -1,0 +1,189 @@
+"""The table: create it, wait until it is active, check its keys."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .client import InvalidRequest, TableInUse, time_left
+from .errors import BackendError, TableMismatchError, TableNotFoundError, UnavailableError
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .config import DynamoDbConfig
+
+log = logging.getLogger(__name__)
+
+_CREATION_SECONDS = 60.0
+_FIRST_POLL_SECONDS = 0.05
+_LAST_POLL_SECONDS = 1.0
+
+KeySchema = tuple[tuple[str, str, str], ...]
+"""(attribute, type, `HASH` or `RANGE`) for each key of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """What `ensure_table` found. `created`: this call made the table."""
+
+    name: str
+    status: str
+    key_schema: KeySchema
+    created: bool = False
+
+
+class Table:
+    """The one table of a store."""
+
+    def __init__(self, config: DynamoDbConfig, client: Client) -> None:
+        self._config = config
+        self._client = client
+        self._ensuring: dict[asyncio.AbstractEventLoop, asyncio.Task[TableInfo]] = {}
+
+    async def ensure(self) -> TableInfo:
+        """Find the table active and with the right keys, or create it; tasks that ask at the same time share the work.
+
+        Raises `TableMismatchError`, `TableNotFoundError` (when `create_table_on_init` is off), and
+        `UnavailableError` when the table is not active after 60 seconds: AWS takes seconds to make one, so
+        this has a bound of its own.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._ensuring.get(loop)
+        if task is None:
+            task = self._ensuring[loop] = loop.create_task(self._ensure())
+            task.add_done_callback(lambda _: self._ensuring.pop(loop, None))
+        return await asyncio.shield(task)
+
+    async def _ensure(self) -> TableInfo:
+        seconds = min(_CREATION_SECONDS, time_left())
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._find_or_create()
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"The table {self._config.table_name!r} was not active after {seconds:.2g} seconds. Look at it in the AWS console."
+            ) from error
+
+    async def check_keys(self, refused: InvalidRequest) -> None:
+        """Raises `TableMismatchError` when the table has other keys than the configuration, which is why a request was refused."""
+        try:
+            described = await self._describe()
+        except BackendError:
+            return
+        if described:
+            self._check(described, refused)
+
+    async def _find_or_create(self) -> TableInfo:
+        created = missing = False
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            described = await self._describe()
+            if described is None:
+                if not self._config.create_table_on_init:
+                    raise TableNotFoundError(
+                        f"There is no table {self._config.table_name!r}, and create_table_on_init is off. Create it with the key"
+                        f" {_words(self._config.key_schema)}, or turn create_table_on_init on."
+                    )
+                missing = True
+                created = await self._create() or created
+            else:
+                self._check(described)
+                if described["TableStatus"] in ("ACTIVE", "UPDATING"):
+                    break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_POLL_SECONDS)
+        if missing:
+            await self._enable_ttl()
+        return TableInfo(self._config.table_name, described["TableStatus"], _key_schema(described), created)
+
+    async def _describe(self) -> dict[str, Any] | None:
+        try:
+            answer = await self._client.call("describe_table", TableName=self._config.table_name)
+        except TableNotFoundError:
+            return None
+        table: dict[str, Any] = answer["Table"]
+        return None if table["TableStatus"] == "DELETING" else table
+
+    async def _create(self) -> bool:
+        """Ask for the table; False when somebody else has."""
+        config = self._config
+        keys = {name: kind for name, kind, _ in config.key_schema}
+        keys |= {
+            key.attribute_name: key.attribute_type
+            for index in config.global_secondary_indexes
+            for key in index.keys
+        }
+        capacity = (
+            {
+                "ProvisionedThroughput": {
+                    "ReadCapacityUnits": config.read_capacity_units,
+                    "WriteCapacityUnits": config.write_capacity_units,
+                }
+            }
+            if config.billing_mode == "PROVISIONED"
+            else {}
+        )
+        indexes = [
+            {
+                "IndexName": index.index_name,
+                "KeySchema": [
+                    {"AttributeName": key.attribute_name, "KeyType": key.key_type} for key in index.keys
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+                **capacity,
+            }
+            for index in config.global_secondary_indexes
+        ]
+        try:
+            await self._client.call(
+                "create_table",
+                TableName=config.table_name,
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()
+                ],
+                KeySchema=[{"AttributeName": name, "KeyType": role} for name, _, role in config.key_schema],
+                BillingMode=config.billing_mode,
+                **capacity,
+                **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+            )
+        except TableInUse:
+            return False
+        log.info("Creating the DynamoDB table %s", config.table_name)
+        return True
+
+    async def _enable_ttl(self) -> None:
+        if not self._config.ttl:
+            return
+        # Others who found the table missing try it too, and DynamoDB refuses what is enabled already.
+        with suppress(InvalidRequest):
+            await self._client.call(
+                "update_time_to_live",
+                TableName=self._config.table_name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": self._config.ttl.attribute},
+            )
+
+    def _check(self, described: dict[str, Any], cause: Exception | None = None) -> None:
+        found, wanted = _key_schema(described), self._config.key_schema
+        if found != wanted:
+            raise TableMismatchError(
+                f"The table {self._config.table_name!r} has the key {_words(found)}; the configuration asks for {_words(wanted)}."
+                " Set primary_key_column, sort_key_column and layout to what the table has, or name another table."
+            ) from cause
+
+
+def _key_schema(described: dict[str, Any]) -> KeySchema:
+    types = {
+        definition["AttributeName"]: definition["AttributeType"]
+        for definition in described["AttributeDefinitions"]
+    }
+    keys = [
+        (key["AttributeName"], types[key["AttributeName"]], key["KeyType"]) for key in described["KeySchema"]
+    ]
+    return tuple(sorted(keys, key=lambda key: key[2]))
+
+
+def _words(schema: KeySchema) -> str:
+    return " + ".join(f"{name} ({kind}, {role})" for name, kind, role in schema)

@@ -1,0 +1,355 @@
+"""What goes wrong on the way to DynamoDB: which error it is, what it says, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from async_dynamo_store import (
+    AccessDeniedError,
+    AsyncDynamoStore,
+    BackendError,
+    CredentialsError,
+    RequestPipeline,
+    ThrottledError,
+    Turn,
+    UnavailableError,
+)
+from async_dynamo_store.client import time_limit
+from async_dynamo_store.requests import parse_request
+from tests.engine_process import free_port
+from tests.engines.canned import JSON, Answer, canned, refused
+
+Store = AsyncDynamoStore[Any]
+
+KEY_ID = "AKIAPRIVATEKEYID"
+SECRET = "private/secret+key"
+TOKEN = "private-session-token"
+USER_ID = "amzn1.private.user"
+WORDS = "private words"
+PRIVATE = (SECRET, TOKEN, USER_ID, WORDS)
+
+
+@pytest.fixture(autouse=True)
+def our_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG, "async_dynamo_store")
+    return caplog
+
+
+@asynccontextmanager
+async def store_at(
+    aws_config: dict[str, str], *, accelerate: bool = True, **fields: Any
+) -> AsyncIterator[Store]:
+    keys = {"access_key_id": KEY_ID, "secret_access_key": SECRET, "session_token": TOKEN}
+    config = {"table_name": "Users", "aws_config": aws_config | keys, "timeout_seconds": 30} | fields
+    async with AsyncDynamoStore(config, accelerate=accelerate) as store:
+        yield store
+
+
+async def failure(store: Store, log: pytest.LogCaptureFixture) -> BackendError:
+    """What a load and a save come to, the same for both."""
+    found: list[BackendError] = []
+    for call in (lambda: store.load(USER_ID), lambda: store.set(USER_ID, "note", WORDS)):
+        with pytest.raises(BackendError) as caught:
+            await call()
+        found.append(caught.value)
+    load, save = found
+    assert type(load) is type(save)
+    ours = [record.getMessage() for record in log.records if record.name.startswith("async_dynamo_store")]
+    shown = [str(load), repr(load), str(save), repr(save), repr(store), repr(store.config), *ours]
+    assert not [text for text in shown for word in PRIVATE if word in text]
+    return load
+
+
+Answers = Callable[[], Answer]
+
+NOT_AUTHORIZED = (
+    f"User: arn:aws:sts::123456789012:assumed-role/{WORDS} is not authorized to perform: dynamodb:GetItem on"
+    " resource: arn:aws:dynamodb:eu-west-1:123456789012:table/Users because no identity-based policy allows"
+)
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        pytest.param(
+            lambda: refused("AccessDeniedException", NOT_AUTHORIZED),
+            AccessDeniedError,
+            "does not allow dynamodb:GetItem on the table 'Users'",
+            id="access",
+        ),
+        pytest.param(
+            lambda: refused("AccessDeniedException", WORDS),
+            AccessDeniedError,
+            "does not allow dynamodb:GetItem",
+            id="access, no action named",
+        ),
+        *(
+            pytest.param(lambda code=code: refused(code, WORDS), CredentialsError, code, id=code)
+            for code in ("UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException")
+        ),
+        *(
+            pytest.param(
+                lambda code=code: refused(code, WORDS), ThrottledError, f"({code}), on each of 3", id=code
+            )
+            for code in ("ThrottlingException", "ProvisionedThroughputExceededException")
+        ),
+        pytest.param(
+            lambda: refused("InternalServerError", WORDS, 500), UnavailableError, "with 500", id="500"
+        ),
+        pytest.param(
+            lambda: web.Response(status=503, text=f"<html>{WORDS}"), UnavailableError, "with 503", id="503"
+        ),
+        pytest.param(
+            lambda: refused("SomethingNewException", WORDS),
+            BackendError,
+            "with SomethingNewException (400). Check",
+            id="a code that nobody knows",
+        ),
+        pytest.param(
+            lambda: web.Response(status=404, text=f"<html>{WORDS}", content_type="text/html"),
+            BackendError,
+            "(404). Check that the endpoint",
+            id="another server",
+        ),
+        pytest.param(
+            lambda: web.Response(text=f"<html>{WORDS}", content_type="text/html"),
+            UnavailableError,
+            "is not DynamoDB (it sent text/html",
+            id="a page",
+        ),
+        pytest.param(
+            lambda: web.Response(text=f"{{ {WORDS}", content_type=JSON),
+            UnavailableError,
+            "sent no JSON",
+            id="no JSON",
+        ),
+        pytest.param(
+            lambda: web.Response(text="{}", content_type=JSON, headers={"x-amz-crc32": "1"}),
+            UnavailableError,
+            "could not be reached",
+            id="a checksum that is wrong",
+        ),
+    ],
+)
+async def test_what_the_server_answers(
+    answer: Answers,
+    kind: type[BackendError],
+    said: str,
+    accelerate: bool,
+    our_log: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        canned(lambda _: answer()) as aws_config,
+        store_at(aws_config, accelerate=accelerate) as store,
+    ):
+        error = await failure(store, our_log)
+    assert type(error) is kind
+    assert said in str(error)
+    if "is not DynamoDB" not in said:
+        assert error.__cause__ is not None
+        assert error.__cause__ is not error
+
+
+async def test_the_missing_permission_is_named(our_log: pytest.LogCaptureFixture) -> None:
+    answers = {
+        "GetItem": refused("AccessDeniedException", NOT_AUTHORIZED),
+        "UpdateItem": refused("AccessDeniedException", "no"),
+        "Scan": refused("AccessDeniedException", "no"),
+        "DescribeTable": refused("AccessDeniedException", "no"),
+    }
+    actions = []
+    async with canned(answers.__getitem__) as aws_config, store_at(aws_config) as store:
+        for call in (
+            lambda: store.load("u1"),
+            lambda: store.set("u1", "a", 1),
+            lambda: anext(store.scan()),
+            store.ensure_table,
+        ):
+            with pytest.raises(AccessDeniedError) as caught:
+                await call()
+            actions.append(caught.value.action)
+    assert actions == ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan", "dynamodb:DescribeTable"]
+
+
+async def test_a_permission_of_another_service_is_named() -> None:
+    answer = "User: x is not authorized to perform: kms:Decrypt on resource: y"
+    async with (
+        canned(lambda _: refused("AccessDeniedException", answer)) as aws_config,
+        store_at(aws_config) as store,
+    ):
+        with pytest.raises(AccessDeniedError, match="kms:Decrypt") as caught:
+            await store.load("u1")
+    assert caught.value.action == "kms:Decrypt"
+
+
+@pytest.mark.parametrize("max_attempts", [1, 3])
+async def test_no_answer_is_unavailable_when_the_time_is_up(
+    max_attempts: int, our_log: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        canned(lambda _: None) as aws_config,
+        store_at(aws_config, timeout_seconds=0.3, max_attempts=max_attempts) as store,
+    ):
+        error = await failure(store, our_log)
+    assert type(error) is UnavailableError
+    assert error.__cause__ is not None
+
+
+async def test_answers_that_are_worth_another_try_end_when_the_time_is_up(
+    our_log: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        canned(lambda _: refused("InternalServerError", status=500)) as aws_config,
+        store_at(aws_config, timeout_seconds=0.3, max_attempts=100) as store,
+    ):
+        error = await failure(store, our_log)
+    assert type(error) is UnavailableError
+    assert "within timeout_seconds=0.3" in str(error)
+
+
+async def test_a_time_limit_around_it_ends_it_sooner() -> None:
+    async with canned(lambda _: None) as aws_config, store_at(aws_config) as store:
+        await store.open()
+        with time_limit(0.2), pytest.raises(UnavailableError, match=r"within the 0\.\d+ s that were left"):
+            await store.load("u1")
+        with time_limit(30), time_limit(0), pytest.raises(UnavailableError, match="nothing was sent"):
+            await store.load("u1")
+
+
+@pytest.mark.parametrize("on_load_error", ["raise", "anonymous"])
+async def test_a_turn_without_its_user(on_load_error: str, our_log: pytest.LogCaptureFixture) -> None:
+    handled: list[bool] = []
+
+    async def handle(turn: Turn[Any]) -> None:
+        handled.append(turn.user.is_anonymous)
+        turn.user.data["note"] = WORDS
+
+    pipeline: RequestPipeline[Any] = RequestPipeline()
+    pipeline.use("handler", handle)
+    (request,) = parse_request({"context": {"user": {"id": USER_ID}}, "input": {"type": "LAUNCH"}})
+    sent: list[str] = []
+
+    def unavailable(operation: str) -> Answer:
+        sent.append(operation)
+        return refused("InternalServerError", status=500)
+
+    async with (
+        canned(unavailable) as aws_config,
+        store_at(aws_config, on_load_error=on_load_error, max_attempts=1) as store,
+    ):
+        store.install(pipeline)
+        turn = Turn(request, store)
+        if on_load_error == "raise":
+            with pytest.raises(UnavailableError):
+                await pipeline.run(turn)
+        else:
+            await pipeline.run(turn)
+    assert handled == ([] if on_load_error == "raise" else [True])
+    assert sent == ["GetItem"]
+    assert not [word for word in PRIVATE if word in our_log.text]
+
+
+async def test_one_failed_try_is_not_the_end() -> None:
+    answers = [
+        refused("InternalServerError", status=500),
+        refused("ThrottlingException"),
+        web.Response(text="{}", content_type=JSON),
+    ]
+    async with canned(lambda _: answers.pop(0)) as aws_config, store_at(aws_config) as store:
+        assert (await store.load("u1")).is_new
+
+
+async def test_a_closed_port(our_log: pytest.LogCaptureFixture) -> None:
+    aws_config = {"region": "eu-west-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    async with store_at(aws_config) as store:
+        error = await failure(store, our_log)
+    assert type(error) is UnavailableError
+    assert "Check the region" in str(error)
+    assert error.__cause__ is not None
+
+
+HERE = {"region": "eu-west-1", "endpoint_url": "http://127.0.0.1:9"}
+
+
+async def keyless_failure(aws_config: dict[str, str] | None) -> BackendError:
+    """What a load comes to without keys in the configuration."""
+    store = AsyncDynamoStore({"table_name": "Users", "aws_config": aws_config})
+    with pytest.raises(BackendError) as caught:
+        await store.load("u1")
+    await store.aclose()
+    assert caught.value.__cause__ is not None
+    return caught.value
+
+
+async def test_no_credentials() -> None:
+    error = await keyless_failure(HERE)
+    assert type(error) is CredentialsError
+    assert "set aws_config, AWS_PROFILE, or AWS_ACCESS_KEY_ID" in str(error)
+
+
+async def test_half_of_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    assert type(await keyless_failure(HERE)) is CredentialsError
+
+
+async def test_opening_that_failed_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    async with canned(lambda _: web.Response(text="{}", content_type=JSON)) as aws_config:
+        where = {key: aws_config[key] for key in ("region", "endpoint_url")}
+        store = AsyncDynamoStore({"table_name": "Users", "aws_config": where})
+        with pytest.raises(CredentialsError):
+            await store.load("u1")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        assert (await store.load("u1")).is_new
+        await store.aclose()
+
+
+async def test_a_profile_that_does_not_exist() -> None:
+    assert type(await keyless_failure(HERE | {"profile": "nobody"})) is CredentialsError
+
+
+async def test_no_region() -> None:
+    error = await keyless_failure(None)
+    assert type(error) is BackendError
+    assert "Set aws_config.region" in str(error)
+
+
+@pytest.mark.parametrize("endpoint_url", ["localhost:8000", "http://"])
+async def test_an_endpoint_that_is_none(endpoint_url: str) -> None:
+    error = await keyless_failure(HERE | {"endpoint_url": endpoint_url})
+    assert type(error) is BackendError
+    assert "endpoint" in str(error)
+
+
+async def test_a_region_that_cannot_be() -> None:
+    error = await keyless_failure({"region": "not a region!"})
+    assert type(error) is BackendError
+    assert "AWS configuration does not work (InvalidRegionError)" in str(error)
+
+
+async def test_what_is_no_business_of_ours_comes_through_as_it_is() -> None:
+    class BrokenSession:
+        def client(self, *_: object, **__: object) -> object:
+            raise LookupError("broken")
+
+    session: Any = BrokenSession()
+    store: Store = AsyncDynamoStore("Users", session=session)
+    with pytest.raises(LookupError, match="broken") as caught:
+        await store.load("u1")
+    assert caught.value.__cause__ is None
+    await store.aclose()
+
+
+def test_secrets_show_nowhere_in_the_configuration() -> None:
+    keys = {"access_key_id": KEY_ID, "secret_access_key": SECRET, "session_token": TOKEN}
+    store = AsyncDynamoStore({"table_name": "Users", "aws_config": keys})
+    shown = repr(store) + repr(store.config) + str(store.config.model_dump())
+    assert SECRET not in shown
+    assert TOKEN not in shown
