@@ -1,0 +1,222 @@
+"""`VoiceApp`: handlers for intents, on a pipeline with a store in it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from pydantic import BaseModel, ConfigDict, InstanceOf
+
+from .config import Config, DynamoDbConfig
+from .data_model import ModelT
+from .errors import StoreError
+from .pipeline import RequestPipeline, Turn
+from .record import DataT
+from .requests import parse_request
+from .store import AsyncDynamoStore
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .config import AwsConfig
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Turn[DataT]], Awaitable[None]]
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[None]])
+FindUserId = Callable[[Mapping[str, Any]], "Awaitable[str | None] | str | None"]
+
+
+class AppConfig(BaseModel):
+    """The configuration of a `VoiceApp`.
+
+    `db` is the store's, as `DynamoDbConfig`, `DynamoDbSettings`, a dict, or a table's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    db: InstanceOf[DynamoDbConfig] | dict[str, Any] | str | None = None
+
+
+class VoiceApp(Generic[DataT]):
+    """A voice backend: `handle` takes a platform's request JSON to its response JSON.
+
+        app = VoiceApp({"db": {"type": "dynamodb", "tableName": "Users"}})
+
+        @app.intent("ScoreIntent")
+        async def score(turn: Turn) -> None:
+            turn.user.data["score"] = turn.user.data.get("score", 0) + 1
+            turn.tell(f"Your score is {turn.user.data['score']}.")
+
+    `data_model` is the pydantic model of `turn.user.data`. `user_id` is a function, sync or async, from the
+    raw request to the user's id (None for nobody), for account linking and platforms that name nobody.
+    """
+
+    @overload
+    def __init__(
+        self: VoiceApp[dict[str, Any]],
+        config: AppConfig | Mapping[str, Any] | None = None,
+        *,
+        data_model: None = None,
+        user_id: FindUserId | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: VoiceApp[ModelT],
+        config: AppConfig | Mapping[str, Any] | None = None,
+        *,
+        data_model: type[ModelT],
+        user_id: FindUserId | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        config: AppConfig | Mapping[str, Any] | None = None,
+        *,
+        data_model: type[BaseModel] | None = None,
+        user_id: FindUserId | None = None,
+    ) -> None:
+        self.pipeline: RequestPipeline[DataT] = RequestPipeline()
+        if user_id:
+            self.pipeline.use("request", partial(_identify, user_id))
+        self.pipeline.use("handler", self._dispatch)
+        self._data_model: Any = data_model
+        self._handlers: dict[str, Handler[DataT]] = {}
+        self._intents: dict[str, Handler[DataT]] = {}
+        self._store: AsyncDynamoStore[DataT] | None = None
+        settings = config if isinstance(config, AppConfig) else AppConfig.model_validate(config or {})
+        if settings.db is not None:
+            self._use_store(settings.db)
+
+    def set_dynamo_db(
+        self, table_name: str, aws_config: AwsConfig | Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Keep the users in the DynamoDB table `table_name`, as `{"db": …}` in the constructor does.
+
+        `options` are the other fields of `DynamoDbConfig`. Raises pydantic's `ValidationError`, and
+        `StoreError` when the app has a database already.
+        """
+        if aws_config is not None:
+            options["aws_config"] = aws_config
+        self._use_store({"table_name": table_name, **options})
+
+    @property
+    def store(self) -> AsyncDynamoStore[DataT]:
+        """The app's store; raises `StoreError` when it has none."""
+        if self._store is None:
+            raise StoreError(
+                "This app has no database. Give it one in the constructor or with set_dynamo_db."
+            )
+        return self._store
+
+    def launch(self, handler: HandlerT) -> HandlerT:
+        """Decorator: the handler for the opening of the app, or the beginning of a call."""
+        return self._add("launch", handler)
+
+    def intent(self, *names: str) -> Callable[[HandlerT], HandlerT]:
+        """Decorator: the handler for the intents (or events, texts, digits) with these names."""
+        if not names or not all(isinstance(name, str) for name in names):
+            raise TypeError('name the intents: @app.intent("ScoreIntent")')
+
+        def add(handler: HandlerT) -> HandlerT:
+            _check_async(handler)
+            for name in names:
+                if name in self._intents:
+                    raise ValueError(f"the intent {name!r} has a handler already")
+                self._intents[name] = handler
+            return handler
+
+        return add
+
+    def end(self, handler: HandlerT) -> HandlerT:
+        """Decorator: the handler for the end of a session, to which most platforms play no answer."""
+        return self._add("end", handler)
+
+    def fallback(self, handler: HandlerT) -> HandlerT:
+        """Decorator: the handler for launches and intents that have none of their own."""
+        return self._add("fallback", handler)
+
+    def on_error(self, handler: HandlerT) -> HandlerT:
+        """Decorator: what answers when a stage raised, as `async def oops(turn)` or `oops(turn, error)`.
+
+        Nothing of a turn is saved whose handler, or a stage before it, raised. `turn.error` is what was
+        raised; `turn.user` may not be loaded. Without it, `handle` raises.
+        """
+        self._add("on_error", handler)
+        takes_error = len(inspect.signature(handler).parameters) > 1
+
+        async def answer(turn: Turn[DataT]) -> None:
+            await (handler(turn, turn.error) if takes_error else handler(turn))
+
+        self.pipeline.use("fail", answer)
+        return handler
+
+    async def handle(self, request_json: Mapping[str, Any]) -> Any:
+        """Answer one request of a platform: a dict to a dict (for Twilio the form's fields to TwiML text).
+
+        The response is returned after the save has succeeded. A Messenger request with several events gives
+        a list of answers, one turn after another. Raises `UnknownRequestError` for JSON of no known platform,
+        and what the turn raised when there is no `on_error`.
+        """
+        requests = parse_request(request_json)
+        responses = [await self.pipeline.run(Turn(request, self._store)) for request in requests]
+        return responses[0] if len(responses) == 1 else responses
+
+    async def __aenter__(self) -> Self:
+        if self._store:
+            await self._store.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._store:
+            await self._store.aclose()
+
+    def _use_store(self, config: Config) -> None:
+        if self._store is not None:
+            raise StoreError(
+                "This app has a database already: set it in the constructor or with set_dynamo_db, once."
+            )
+        store: AsyncDynamoStore[Any] = AsyncDynamoStore(config, data_model=self._data_model)
+        store.install(self.pipeline)
+        self._store = store
+
+    def _add(self, kind: str, handler: HandlerT) -> HandlerT:
+        if kind in self._handlers:
+            raise ValueError(f"the app has a handler for {kind} already")
+        _check_async(handler)
+        self._handlers[kind] = handler
+        return handler
+
+    async def _dispatch(self, turn: Turn[DataT]) -> None:
+        request = turn.request
+        handler = self._intents.get(request.intent) or self._handlers.get(request.kind)
+        if request.kind == "launch":
+            handler = self._handlers.get("launch") or handler
+        if handler is None and request.kind in ("launch", "intent"):
+            handler = self._handlers.get("fallback")
+        if handler:
+            await handler(turn)
+        elif request.kind in ("launch", "intent"):
+            log.warning(
+                "No handler for a %s request: add @app.%s or @app.fallback", request.platform, request.kind
+            )
+
+
+async def _identify(find_user_id: FindUserId, turn: Turn[Any]) -> None:
+    found = find_user_id(turn.request.raw)
+    user_id = await found if inspect.isawaitable(found) else found
+    turn.request = replace(turn.request, user_id=user_id or None)
+
+
+def _check_async(handler: Callable[..., Any]) -> None:
+    if not inspect.iscoroutinefunction(handler):
+        raise TypeError(
+            f"{getattr(handler, '__qualname__', 'the handler')} is no async function: write `async def`"
+        )

@@ -1,0 +1,18 @@
+"""The command `async-dynamo-store` (the extra `cli`)."""
+
+from __future__ import annotations
+
+_EXTRA = ("rich", "typer")
+
+
+def main() -> None:
+    """Run the command; without its extra, say how to get it."""
+    try:
+        from .commands import commands
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise SystemExit(
+            "This command needs an extra: pip install 'async-dynamo-store[cli,embedded]'"
+        ) from error
+    commands()

@@ -1,0 +1,153 @@
+"""The README says what is so: its examples run, its tables are the code's."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import re
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import async_dynamo_store
+from async_dynamo_store import AwsConfig, DynamoDbConfig, StoreError
+from async_dynamo_store.config import GlobalSecondaryIndex, IndexKey, StoredElements, Ttl
+from async_dynamo_store.policy import iam_policy
+from tests.conftest import drop_table
+from tests.integration.conftest import alexa, spoken
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def default_chain(monkeypatch: pytest.MonkeyPatch, aws_config: dict[str, str]) -> Iterator[None]:
+    """The engine, as the AWS default chain finds it; the table of the README goes with the test."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
+    yield
+    asyncio.run(drop_table("Users", aws_config))
+
+
+CONVERSATIONS: dict[str, dict[str, list[str | None]]] = {
+    "async def score": {"ScoreIntent": ["You have 10 points. Play on?", "You have 20 points. Play on?"]},
+    "async def anything": {
+        "AnyIntent": [
+            "Hello! This is your visit number 1.",
+            "Hello! This is your visit number 2.",
+        ]
+    },
+    "async def welcome": {
+        "LaunchRequest": ["Welcome! What is your name?"],
+        "MyNameIsIntent": ["Thank you."],
+        "ForgetMeIntent": [None],
+    },
+}
+"""What the apps of the examples with these words in them are asked, and what they say."""
+
+
+@pytest.mark.usefixtures("default_chain")
+@pytest.mark.parametrize("source", blocks("python"), ids=range(len(blocks("python"))))
+def test_a_python_example_runs(source: str) -> None:
+    code = compile(source, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names: dict[str, Any] = {"__name__": "readme"}
+    with names.get("runner") or asyncio.Runner() as runner:
+        if inspect.isawaitable(outcome := eval(code, names)):
+            runner.run(finish(outcome))
+    with names.get("runner") or asyncio.Runner() as runner:
+        if "app" not in names:
+            return
+        app = names["app"]
+        handle = names.get("handler") or (lambda event, context: runner.run(app.handle(event)))
+        asked = [asked for words, asked in CONVERSATIONS.items() if words in source] or [{"Any": [None]}]
+        try:
+            for intent, answers in asked[0].items():
+                assert [spoken(handle(alexa(intent), None)) for _ in answers] == answers
+        finally:
+            runner.run(app.store.aclose())
+
+
+async def finish(outcome: Awaitable[None]) -> None:
+    await outcome
+
+
+def test_each_conversation_is_of_one_example() -> None:
+    assert [sum(words in source for source in blocks("python")) for words in CONVERSATIONS] == [1, 1, 1]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The table under a heading, without its own."""
+    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_the_configuration_table_has_every_field_with_its_default() -> None:
+    told = {name.strip("`"): default for name, default, _ in rows("Configuration")}
+    assert list(told) == list(DynamoDbConfig.model_fields)
+    for name, field in DynamoDbConfig.model_fields.items():
+        assert (
+            told[name] in {"required", "see meaning"}
+            or ast.literal_eval(told[name].strip("`")) == field.default
+        )
+        assert (told[name] == "required") == field.is_required()
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("aws_config", set(AwsConfig.model_fields)),
+        ("stored_elements", {*StoredElements.model_fields, "expires_after_seconds", "size"}),
+        ("ttl", set(Ttl.model_fields)),
+        ("global_secondary_indexes", set(GlobalSecondaryIndex.model_fields) | set(IndexKey.model_fields)),
+    ],
+)
+def test_the_configuration_table_names_what_is_inside_a_field(field: str, names: set[str]) -> None:
+    (meaning,) = [meaning for name, _, meaning in rows("Configuration") if name == f"`{field}`"]
+    assert set(re.findall(r"`(\w+)`", meaning)) == names
+
+
+def test_the_policy_is_the_one_that_the_defaults_need() -> None:
+    (policy,) = blocks("json")
+    assert json.loads(policy) == iam_policy(DynamoDbConfig(table_name="Users"))
+
+
+def test_the_errors_are_all_told_and_no_others() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)`", page, re.MULTILINE)
+    public = [getattr(async_dynamo_store, name) for name in async_dynamo_store.__all__]
+    assert set(told) == {
+        kind.__name__ for kind in public if isinstance(kind, type) and issubclass(kind, StoreError)
+    }
+    assert len(told) == len(set(told))
+
+
+def test_the_picture_of_the_house_has_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
+    package = ROOT / "src" / "async_dynamo_store"
+    rooms = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    assert told == rooms - {"__init__"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
+    for target, anchor in links:
+        there = page.parent / target
+        assert there.exists(), target
+        headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
