@@ -1,0 +1,128 @@
+"""ASGI: `app = AsgiApp(skill, verify=[…])` serves a `VoiceApp`, alone (`uvicorn skill:app`) or as a mount."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from async_dynamo_store.errors import StoreError
+
+from .asgi_messages import Receive, Scope, Send, StoreLifetime, send_answer
+from .http_door import HttpDoor, Incoming, RefusedError, refusal
+from .verification import Verifier
+
+if TYPE_CHECKING:
+    from async_dynamo_store.app import VoiceApp
+    from async_dynamo_store.store import AsyncDynamoStore
+
+__all__ = ["AsgiApp"]
+
+log = logging.getLogger(__name__)
+
+_BODY_SECONDS = 10
+"""How long a body may take; the platforms themselves wait no longer for the whole answer."""
+
+
+class AsgiApp:
+    """An ASGI application that answers a POST of any platform's request, at any path.
+
+    `verify` has a verifier for each platform that is served; a request of another platform is refused (403),
+    since it could name any user. `verify="off"` takes every request as it is: for development.
+    `max_body_bytes` bounds a body.
+
+    A response of 200 means that the turn is stored. What a turn raises without an `on_error` is logged and
+    answered with 500; a conflict with 409, a database out of reach with 503.
+    """
+
+    def __init__(
+        self,
+        app: VoiceApp[Any],
+        *,
+        verify: Iterable[Verifier] | Literal["off"],
+        max_body_bytes: int = 1_048_576,
+    ) -> None:
+        verifiers = None if verify == "off" else list(verify)
+        if verifiers == []:
+            raise ValueError('verify needs a verifier for each platform that is served, or is "off"')
+        self._door = HttpDoor(app, verifiers)
+        self._lifetime = StoreLifetime(_store(app))
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the lifespan of the server."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            raise ValueError(f"AsgiApp does not speak {scope['type']}")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._lifetime.begin()
+        except Exception as error:
+            log.exception("The store could not be opened")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._lifetime.end()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._lifetime.ensure()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await self._body(receive)
+        except TimeoutError:
+            refused = RefusedError(408, f"The body did not come within {_BODY_SECONDS} seconds.")
+            await send_answer(send, refusal(refused))
+        except RefusedError as refused:
+            await send_answer(send, refusal(refused))
+        except _ClientLeftError:
+            log.info("A client left before its request was complete")
+        else:
+            await send_answer(send, await self._door.answer(_incoming(scope, body)))
+
+    async def _body(self, receive: Receive) -> bytes:
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _ClientLeftError
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                raise RefusedError(413, f"The body is over {self._max_body_bytes} bytes.")
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+class _ClientLeftError(Exception):
+    """There is nobody to answer."""
+
+
+def _incoming(scope: Scope, body: bytes) -> Incoming:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    raw_path: bytes | None = scope.get("raw_path")
+    path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
+    query: str = scope["query_string"].decode("latin-1")
+    return Incoming(
+        method=scope["method"],
+        url=f"{scope['scheme']}://{headers.get('host', '')}{path}{'?' if query else ''}{query}",
+        query=query,
+        headers=headers,
+        body=body,
+    )
+
+
+def _store(app: VoiceApp[Any]) -> AsyncDynamoStore[Any] | None:
+    try:
+        return app.store
+    except StoreError:
+        return None

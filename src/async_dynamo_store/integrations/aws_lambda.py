@@ -1,0 +1,193 @@
+"""AWS Lambda: `handler = lambda_handler(app)` is what Lambda calls.
+
+One event loop and one client serve all invocations of a process. They are made while Lambda initialises the
+function, before the first request. The client is made anew when the environment's credentials change, and
+after a SnapStart restore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import base64
+import logging
+import math
+import os
+import random
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
+
+from async_dynamo_store.client import time_limit
+from async_dynamo_store.errors import StoreError
+
+from .http_door import Answer, HttpDoor, Incoming
+from .verification import Verifier
+
+if TYPE_CHECKING:
+    from async_dynamo_store.app import VoiceApp
+    from async_dynamo_store.store import AsyncDynamoStore
+
+__all__ = ["LambdaContext", "LambdaHandler", "lambda_handler"]
+
+log = logging.getLogger(__name__)
+
+_SECONDS_FOR_THE_ANSWER = 0.25
+"""What the store leaves of an invocation's time, for `on_error` to answer before Lambda ends the process."""
+
+_LAYERS = ("TCP", "TLS", "HTTP")
+"""Each hears of a closed socket in a step of the event loop of its own."""
+
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+"""Where a function has its credentials, the last two with SnapStart; a session looks there once."""
+
+
+class LambdaContext(Protocol):
+    """What is read of the context that Lambda passes to a handler."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends the invocation."""
+        ...
+
+
+class LambdaHandler:
+    """`handler(event, context)`: answers one invocation.
+
+    `event` is a platform's request as it is (Alexa, Lex), or in an HTTP envelope: of API Gateway (REST and
+    HTTP APIs), a function URL, or an Application Load Balancer. What a turn raises without an `on_error` goes
+    to Lambda; in an envelope it is logged and answered with 500. Without a context, as in a test, only the
+    store's own `timeout_seconds` counts.
+    """
+
+    def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
+        self._app = app
+        self._door = HttpDoor(app, verify)
+        self._runner = asyncio.Runner()
+        self._credentials = _credentials()
+        atexit.register(self.close)
+        with suppress(ImportError):  # Lambda has it from Python 3.12 on
+            import snapshot_restore_py as snapshot  # pyright: ignore[reportMissingTypeStubs]
+
+            snapshot.register_before_snapshot(self.close)
+            snapshot.register_after_restore(self._restored)
+        if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+            self._runner.run(self._open())
+
+    def __call__(self, event: Any, context: LambdaContext | None = None) -> Any:
+        """One invocation, from the event to what Lambda passes on as its result."""
+        return self._runner.run(self._invocation(event, context))
+
+    def close(self) -> None:
+        """Close the client and the event loop; a later invocation makes both anew."""
+        runner, self._runner = self._runner, asyncio.Runner()
+        with runner:
+            runner.run(self._disconnect())
+
+    async def _invocation(self, event: Any, context: LambdaContext | None) -> Any:
+        # While the loop stood still, servers may have closed sockets: it hears of it now, before one is used.
+        for _ in _LAYERS:
+            await asyncio.sleep(0)
+        if (credentials := _credentials()) != self._credentials:
+            await self._disconnect()
+            self._credentials = credentials
+        left = context.get_remaining_time_in_millis() / 1000 if context else math.inf
+        with time_limit(left - _SECONDS_FOR_THE_ANSWER):
+            try:
+                if _is_http(event):
+                    return _enveloped(event, await self._door.answer(_incoming(event)))
+                return await self._app.handle(event)
+            finally:
+                if store := self._store():
+                    await store.settle()
+
+    async def _open(self) -> None:
+        if store := self._store():
+            try:
+                await store.open()
+            except StoreError as error:
+                log.warning("The first request has to try again to make the client: %s", error)
+
+    async def _disconnect(self) -> None:
+        if store := self._store():
+            await store.disconnect()
+
+    def _restored(self) -> None:
+        # All that are restored from one snapshot have one state of `random`, which draws the retries' pauses.
+        random.seed()
+        self._credentials = _credentials()
+        self._runner.run(self._open())
+
+    def _store(self) -> AsyncDynamoStore[Any] | None:
+        try:
+            return self._app.store
+        except StoreError:
+            return None
+
+
+def lambda_handler(app: VoiceApp[Any], *, verify: Iterable[Verifier] | None = None) -> LambdaHandler:
+    """What AWS Lambda calls to have the app answer; to be made once, at import.
+
+    `verify` has a verifier for each platform that is served over HTTP. Without it all requests in envelopes
+    are taken as they are, so what is in front has to say who may call (an authorizer). Requests without
+    an envelope need none: the function's resource policy says who may send them.
+    """
+    return LambdaHandler(app, verify)
+
+
+def _credentials() -> list[str | None]:
+    return [os.environ.get(name) for name in _CREDENTIALS]
+
+
+def _is_http(event: Any) -> bool:
+    """Whether the event is an HTTP request: no platform has a `requestContext`."""
+    return isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)
+
+
+def _incoming(event: Mapping[str, Any]) -> Incoming:
+    """The request in an envelope.
+
+    AWS, 'Create AWS Lambda proxy integrations for HTTP APIs' (payload formats 1.0 and 2.0), 'Lambda function
+    URLs', 'Use Lambda functions as targets of an Application Load Balancer'.
+    """
+    context = event["requestContext"]
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers.setdefault(name.lower(), ", ".join(values))
+    path = event.get("rawPath") or context.get("path") or event.get("path", "/")
+    query = event.get("rawQueryString")
+    if query is None:
+        query = urlencode(event.get("queryStringParameters") or {})
+    scheme = headers.get("x-forwarded-proto", "https")
+    return Incoming(
+        method=event.get("httpMethod") or context.get("http", {}).get("method", ""),
+        url=f"{scheme}://{headers.get('host', '')}{path}{'?' if query else ''}{query}",
+        query=query,
+        headers=headers,
+        body=_body(event),
+    )
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    try:
+        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError:
+        return b""
+
+
+def _enveloped(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+    # A load balancer can be set to headers of many values, and then takes no others.
+    if "headers" not in event and "multiValueHeaders" in event:
+        headers: dict[str, Any] = {
+            "multiValueHeaders": {name: [value] for name, value in answer.headers.items()}
+        }
+    else:
+        headers = {"headers": dict(answer.headers)}
+    return {"statusCode": answer.status, **headers, "body": answer.text, "isBase64Encoded": False}

@@ -1,0 +1,32 @@
+"""FastAPI: `CurrentUser[Profile]` is the user that `UserMiddleware` has loaded.
+
+@api.post("/score")
+async def score(user: CurrentUser[Profile]) -> int:
+    user.data.score += 1
+    return user.data.score
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, WebSocketException, status
+from fastapi.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
+
+from async_dynamo_store.record import DataT, UserRecord
+
+__all__ = ["CurrentUser", "current_user"]
+
+
+def current_user(connection: HTTPConnection) -> UserRecord[Any]:
+    """The user of this request; 401 for a request that names none (of a WebSocket, the close code 1008)."""
+    user: UserRecord[Any] | None = connection.state.user
+    if user is not None:
+        return user
+    if connection.scope["type"] == "websocket":
+        raise WebSocketException(status.WS_1008_POLICY_VIOLATION, "This needs a user.")
+    raise HTTPException(status.HTTP_401_UNAUTHORIZED, "This needs a user.")
+
+
+CurrentUser = Annotated[UserRecord[DataT], Depends(current_user)]
+"""The type of an endpoint's parameter: the user, with the store's `data_model` (a dict without one)."""

@@ -1,0 +1,193 @@
+"""One HTTP request of a platform, from bytes to the answer, for the doors that it comes in by."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from urllib.parse import parse_qsl
+
+from async_dynamo_store.errors import (
+    ConflictError,
+    InvalidUserIdError,
+    ThrottledError,
+    UnavailableError,
+    UnknownRequestError,
+)
+from async_dynamo_store.requests import Platform, parse_request
+
+from .verification import HttpRequest, MessengerVerifier, VerificationError, Verifier
+
+if TYPE_CHECKING:
+    from async_dynamo_store.app import VoiceApp
+
+log = logging.getLogger(__name__)
+
+_FORM = "application/x-www-form-urlencoded"
+_FIELDS = 1000
+
+
+class RefusedError(Exception):
+    """A request is answered with an HTTP status of 400 or more, and this sentence for who sent it."""
+
+    def __init__(self, status: int, sentence: str, **headers: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request as it came: `url` is the whole address, `headers` are by their lowercase names."""
+
+    method: str
+    url: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str = field(repr=False)
+
+
+class HttpDoor:
+    """Answers requests with an app's turns.
+
+    With `verify`, each request is checked by the verifier of its platform; one of a platform that has none
+    is refused (403). Without it, whoever reaches the door speaks as any user: this is logged once.
+    """
+
+    def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
+        self._app = app
+        self._verifiers = None if verify is None else _by_platform(verify)
+        self._has_warned = verify is not None
+
+    async def answer(self, incoming: Incoming) -> Answer:
+        """The answer to one request; an error is logged, and its text stays here."""
+        if not self._has_warned:
+            log.warning(
+                "Requests over HTTP are not verified here: unless it is done in front, anyone can be any user."
+            )
+            self._has_warned = True
+        try:
+            if incoming.method == "GET":
+                return _text("text/plain; charset=utf-8", self._challenge(incoming))
+            response = await self._turn(incoming)
+            if isinstance(response, str):
+                return _text("text/xml; charset=utf-8", response)
+            return _text("application/json", json.dumps(response, allow_nan=False, default=float))
+        except RefusedError as refused:
+            return refusal(refused)
+        except Exception as error:
+            log.exception("A request could not be answered")
+            return refusal(refused_for(error))
+
+    def _challenge(self, incoming: Incoming) -> str:
+        """The answer to the GET with which Messenger asks whether this is its webhook."""
+        verifier = (self._verifiers or {}).get("messenger")
+        if not isinstance(verifier, MessengerVerifier):
+            raise _not_allowed()
+        try:
+            return verifier.challenge(dict(parse_qsl(incoming.query)))
+        except VerificationError as error:
+            _refuse("messenger", error)
+
+    async def _turn(self, incoming: Incoming) -> Any:
+        if incoming.method != "POST":
+            raise _not_allowed()
+        form = _form(incoming.body) if _media_type(incoming.headers) == _FORM else None
+        raw = _json(incoming.body) if form is None else dict(form)
+        try:
+            request = parse_request(raw)[0]
+        except UnknownRequestError as error:
+            raise RefusedError(400, "This is no request of a voice platform known here.") from error
+        if self._verifiers is not None:
+            try:
+                verifier = self._verifiers.get(request.platform)
+                if verifier is None:
+                    raise VerificationError(
+                        "it has no verifier; give one in verify=[…] to serve this platform"
+                    )
+                await verifier.verify(
+                    HttpRequest(url=incoming.url, headers=incoming.headers, body=incoming.body, form=form),
+                    request,
+                )
+            except VerificationError as error:
+                _refuse(request.platform, error)
+        return await self._app.handle(raw)
+
+
+def _by_platform(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
+    by_platform: dict[str, Verifier] = {}
+    for verifier in verifiers:
+        for platform in verifier.platforms:
+            if platform not in get_args(Platform):
+                raise ValueError(
+                    f"there is no platform {platform!r}; there are {', '.join(get_args(Platform))}"
+                )
+            if by_platform.setdefault(platform, verifier) is not verifier:
+                raise ValueError(f"{platform} has two verifiers")
+    return by_platform
+
+
+def _refuse(platform: Platform, error: VerificationError) -> NoReturn:
+    log.warning("Refused a %s request: %s", platform, error)
+    raise RefusedError(403, "This request could not be verified.") from error
+
+
+def refused_for(error: Exception) -> RefusedError:
+    """What is told of an error: nothing but whether another try may help."""
+    if isinstance(error, InvalidUserIdError):
+        return RefusedError(400, "The user id is too long, or not valid Unicode.")
+    if isinstance(error, ConflictError):
+        return RefusedError(409, "Another request changed this user at the same time. Try again.")
+    if isinstance(error, ThrottledError | UnavailableError):
+        return RefusedError(503, "The database cannot be reached. Try again later.")
+    return RefusedError(500, "This request could not be answered.")
+
+
+def _not_allowed() -> RefusedError:
+    return RefusedError(405, "Requests are sent with POST.", allow="POST")
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("application/json", _FORM):
+        raise RefusedError(415, f"Send application/json, or {_FORM} as Twilio does.")
+    return media_type
+
+
+def _form(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise RefusedError(400, "The body is no form.") from error
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, "The body is no JSON.") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON (RFC 8259)")
+
+
+def _text(content_type: str, text: str) -> Answer:
+    return Answer(status=200, headers={"content-type": content_type}, text=text)
+
+
+def refusal(refused: RefusedError) -> Answer:
+    """The answer that refuses a request: JSON with one sentence."""
+    headers = {"content-type": "application/json", **refused.headers}
+    return Answer(status=refused.status, headers=headers, text=json.dumps({"error": str(refused)}))

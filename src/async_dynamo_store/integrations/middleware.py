@@ -1,0 +1,224 @@
+"""`UserMiddleware`: each request of any ASGI app, and each message of a WebSocket, is a turn of its user."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from async_dynamo_store.errors import StoreError
+from async_dynamo_store.record import UserRecord
+
+from .asgi_messages import ASGIApp, Message, Receive, Scope, Send, StoreLifetime, send_answer
+from .http_door import refusal, refused_for
+
+if TYPE_CHECKING:
+    from async_dynamo_store.store import AsyncDynamoStore
+
+__all__ = ["UserMiddleware"]
+
+log = logging.getLogger(__name__)
+
+FindUserId = Callable[[Mapping[str, Any]], "Awaitable[str | None] | str | None"]
+
+
+class UserMiddleware:
+    """Loads the user before the endpoint, and saves it before the response starts.
+
+    `user_id` is a function, sync or async, from the ASGI scope to the user's id; None for a request that has
+    none. The endpoint finds the `UserRecord` in `scope["state"]["user"]`, which is Starlette's
+    `request.state.user`, and None there for nobody.
+
+    - A response below 400 is sent after the save: who gets it knows that the turn is stored.
+    - Nothing is saved when the endpoint raised, when it answered with 400 or more, or when the client left
+      before the response.
+    - When the load or the save fails, the response is 409 for a conflict, 503 for a database out of reach,
+      400 for an id that cannot be stored; other errors are raised. The endpoint's own response is not sent.
+    - What the endpoint changes after its response has started (a background task, a stream) is not saved.
+
+    Of a WebSocket each message is a turn. The same record is loaded anew before the endpoint gets a message,
+    and saved before what the endpoint then sends in the same task, and when it asks for the next message or
+    returns. There, an error of the store is raised where the endpoint receives or sends.
+    """
+
+    def __init__(self, app: ASGIApp, store: AsyncDynamoStore[Any], *, user_id: FindUserId) -> None:
+        self._app = app
+        self._store = store
+        self._find_user_id = user_id
+        self._lifetime = StoreLifetime(store)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, one WebSocket, or the lifespan of the server."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, self._around_lifespan(send))
+            return
+        await self._lifetime.ensure()
+        found = self._find_user_id(scope)
+        user_id = await found if inspect.isawaitable(found) else found
+        state = scope.setdefault("state", {})
+        state["user"] = None
+        if not user_id:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(user_id, scope, receive, send)
+        else:
+            await self._websocket(user_id, scope, receive, send)
+
+    def _around_lifespan(self, send: Send) -> Send:
+        async def send_around(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await self._lifetime.begin()
+            elif message["type"] == "lifespan.shutdown.complete":
+                await self._lifetime.end()
+            await send(message)
+
+        return send_around
+
+    async def _http(self, user_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            user = scope["state"]["user"] = await self._store.load(user_id)
+        except StoreError as error:
+            await _refuse_or_raise(error, send)
+            return
+        client = _Client(receive)
+        failure: Exception | None = None
+
+        async def save_and_send(message: Message) -> None:
+            nonlocal failure
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                try:
+                    await self._save(user, client)
+                except Exception as error:
+                    failure = error
+                    raise _NotSavedError from error
+            await send(message)
+
+        try:
+            await self._app(scope, client.receive, save_and_send)
+        except Exception:
+            if failure is None:
+                raise
+        finally:
+            await client.close()
+        if failure is not None:
+            await _refuse_or_raise(failure, send)
+
+    async def _websocket(self, user_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        user = scope["state"]["user"] = await self._store.load(user_id)
+        client = _Client(receive, is_connected=False)
+        turn = asyncio.current_task()
+
+        async def save_and_receive() -> Message:
+            nonlocal turn
+            await self._save(user, client)
+            message = await client.receive()
+            if message["type"] == "websocket.receive":
+                turn = asyncio.current_task()
+                _load_into(user, await self._store.load(user_id))
+            return message
+
+        async def save_and_send(message: Message) -> None:
+            if turn is asyncio.current_task():
+                await self._save(user, client)
+            await send(message)
+            client.is_connected = True
+
+        try:
+            await self._app(scope, save_and_receive, save_and_send)
+            await self._save(user, client)
+        finally:
+            await client.close()
+
+    async def _save(self, user: UserRecord[Any], client: _Client) -> None:
+        if await client.has_left():
+            log.info("A client left before the endpoint had ended: what it changed is not saved")
+        else:
+            await self._store.save(user)
+
+
+class _NotSavedError(OSError):
+    """Ends an endpoint whose response is not sent, with what `send` raises when nobody listens (ASGI)."""
+
+
+class _Client:
+    """What comes from the client, looked at ahead of the endpoint, to see whether it has left."""
+
+    def __init__(self, receive: Receive, *, is_connected: bool = True) -> None:
+        self.is_connected = is_connected
+        self._receive = receive
+        self._seen: deque[Message] = deque()
+        self._ahead: asyncio.Task[Message] | None = None
+        self._waiting = 0
+        self._has_left = False
+
+    async def receive(self) -> Message:
+        """The next message."""
+        if self._ahead:
+            await self._look(self._ahead)
+        if self._seen:
+            return self._seen.popleft()
+        self._waiting += 1
+        try:
+            return await self._read()
+        finally:
+            self._waiting -= 1
+
+    async def has_left(self) -> bool:
+        """Whether a disconnect has come; what else has come is kept for `receive`."""
+        while self._may_have_left():
+            if self._waiting:  # a task of the endpoint is the one who hears of it
+                await asyncio.sleep(0)
+                break
+            self._ahead = self._ahead or asyncio.create_task(self._read())
+            if not await self._look(self._ahead, 0):
+                break
+        return self._has_left
+
+    async def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._ahead:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+
+    def _may_have_left(self) -> bool:
+        last = self._seen[-1] if self._seen else {"type": ""}
+        has_more_to_say = last["type"] == "websocket.receive" or last.get("more_body")
+        return self.is_connected and not self._has_left and not has_more_to_say
+
+    async def _look(self, ahead: asyncio.Task[Message], seconds: float | None = None) -> bool:
+        """Whether the next message has come within the time."""
+        if not ahead.done():
+            await asyncio.wait([ahead], timeout=seconds)
+        if ahead.done() and self._ahead is ahead:
+            self._ahead = None
+            self._seen.append(ahead.result())
+        return ahead.done()
+
+    async def _read(self) -> Message:
+        message = await self._receive()
+        self._has_left = message["type"] in ("http.disconnect", "websocket.disconnect")
+        return message
+
+
+async def _refuse_or_raise(error: Exception, send: Send) -> None:
+    refused = refused_for(error)
+    if refused.status == 500:
+        raise error
+    log.warning("A request was answered with %d: %s", refused.status, type(error).__name__)
+    await send_answer(send, refusal(refused))
+
+
+def _load_into(user: UserRecord[Any], loaded: UserRecord[Any]) -> None:
+    """Make `user` and its data what was loaded: the endpoint may hold on to those that it was given first."""
+    if isinstance(user.data, dict):
+        user.data.clear()
+        user.data.update(loaded.data)
+    else:
+        user.data.__setstate__(loaded.data.__getstate__())
+    for field in fields(loaded):
+        if field.name != "data":
+            setattr(user, field.name, getattr(loaded, field.name))

@@ -1,0 +1,147 @@
+"""Who really sent a request: what the platforms send as a proof of it, checked before a turn begins.
+
+Without it, whoever knows a public address speaks there as any user. Alexa's proof is in `alexa`, which needs
+more to be installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from async_dynamo_store.requests import Platform, Request
+
+
+class VerificationError(Exception):
+    """Nothing proves that the platform sent this request. The message says why, for the log alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request as it came, which is what proofs are made of.
+
+    `url` is the whole address that the client asked for; `headers` are by their lowercase names; `form` has
+    the fields of a form in their order, None for JSON.
+    """
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    form: Sequence[tuple[str, str]] | None = field(repr=False)
+
+
+class Verifier(Protocol):
+    """Decides whether a request of `platforms` is what it says it is."""
+
+    @property
+    def platforms(self) -> Collection[str]:
+        """The platforms whose requests it can judge, by the names in `Platform`."""
+        ...
+
+    async def verify(self, http: HttpRequest, request: Request) -> None:
+        """Raise `VerificationError` when the request proves nothing."""
+        ...
+
+
+class MessengerVerifier:
+    """Facebook Messenger: the body is signed with the app's secret (Meta, 'Webhooks', 'Validate Payloads').
+
+    `verify_token` is what you typed into the app's dashboard: Meta sends it once, when the webhook is set up.
+    """
+
+    platforms: tuple[Platform, ...] = ("messenger",)
+
+    def __init__(self, app_secret: str, *, verify_token: str) -> None:
+        self._secret = _required("app_secret", app_secret)
+        self._verify_token = _required("verify_token", verify_token)
+
+    async def verify(self, http: HttpRequest, request: Request) -> None:
+        """Compare X-Hub-Signature-256 with the body's own."""
+        expected = "sha256=" + hmac.new(self._secret, http.body, hashlib.sha256).hexdigest()
+        if not _is_same(http.headers.get("x-hub-signature-256"), expected.encode()):
+            raise VerificationError("X-Hub-Signature-256 is missing or wrong")
+
+    def challenge(self, query: Mapping[str, str]) -> str:
+        """What Meta's verification request wants back; raises `VerificationError` for a wrong token."""
+        if query.get("hub.mode") != "subscribe" or not _is_same(
+            query.get("hub.verify_token"), self._verify_token
+        ):
+            raise VerificationError("hub.verify_token is missing or wrong")
+        return query.get("hub.challenge", "")
+
+
+class TwilioVerifier:
+    """Twilio: the address and the form are signed with the account's auth token (Twilio, 'Security').
+
+    `url` is the webhook's address exactly as Twilio has it. It is needed where a proxy hides it; without it,
+    the address is taken from the request.
+    """
+
+    platforms: tuple[Platform, ...] = ("twilio-voice",)
+
+    def __init__(self, auth_token: str, *, url: str | None = None) -> None:
+        self._token = _required("auth_token", auth_token)
+        self._url = url
+
+    async def verify(self, http: HttpRequest, request: Request) -> None:
+        """Compare X-Twilio-Signature with that of the address and the form."""
+        if http.form is None:
+            raise VerificationError("Twilio sends forms")
+        # By name, a name's values in their order too, each once: as Twilio's own libraries have it.
+        fields = "".join(name + value for name, value in sorted(set(http.form)))
+        given = http.headers.get("x-twilio-signature")
+        for url in _with_and_without_port(self._url or http.url):
+            signature = hmac.new(self._token, (url + fields).encode(), hashlib.sha1).digest()
+            if _is_same(given, base64.b64encode(signature)):
+                return
+        raise VerificationError(
+            "X-Twilio-Signature is missing or wrong; behind a proxy, give TwilioVerifier Twilio's url"
+        )
+
+
+class SharedSecret:
+    """Platforms that sign nothing but send a header that you have set up with them, such as Dialogflow.
+
+    SharedSecret("dialogflow-es", header="x-skill-secret", secret="…")
+    """
+
+    def __init__(self, *platforms: Platform, header: str, secret: str) -> None:
+        if not platforms:
+            raise ValueError('name the platforms: SharedSecret("dialogflow-es", header=…, secret=…)')
+        self.platforms = platforms
+        self._header = header.lower()
+        self._secret = _required("secret", secret)
+
+    async def verify(self, http: HttpRequest, request: Request) -> None:
+        """Compare the header with the secret."""
+        if not _is_same(http.headers.get(self._header), self._secret):
+            raise VerificationError(f"the header {self._header} is missing or wrong")
+
+
+def _required(name: str, secret: str) -> bytes:
+    """The secret's bytes. An unset one would be everybody's: it is refused where it is configured."""
+    if not secret:
+        raise ValueError(f"{name} is empty")
+    return secret.encode()
+
+
+def _is_same(given: str | None, expected: bytes) -> bool:
+    return given is not None and hmac.compare_digest(given.encode(), expected)
+
+
+def _with_and_without_port(url: str) -> tuple[str, str]:
+    """Twilio signs some addresses with the scheme's own port and some without (its libraries try both)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise VerificationError("the request's address is none") from error
+    bare = parts.netloc if port is None else parts.netloc.removesuffix(f":{port}")
+    rest = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+    full = f"{bare}:{port or (443 if parts.scheme == 'https' else 80)}"
+    return f"{parts.scheme}://{bare}{rest}", f"{parts.scheme}://{full}{rest}"
