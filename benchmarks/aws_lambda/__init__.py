@@ -1,0 +1,1 @@
+"""What a turn costs in AWS Lambda: in a process that is started for it, and in one that is warm."""

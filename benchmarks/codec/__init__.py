@@ -1,0 +1,1 @@
+"""What it costs to go from Python values to DynamoDB attribute values, and back."""

@@ -1,0 +1,1 @@
+"""How turns fare when many are in flight at once."""

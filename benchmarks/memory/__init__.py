@@ -1,0 +1,1 @@
+"""Whether a process grows while it serves ever new users."""

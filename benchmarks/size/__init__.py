@@ -1,0 +1,1 @@
+"""How the cost of a turn grows with the user item."""

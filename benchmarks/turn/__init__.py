@@ -1,0 +1,1 @@
+"""What a turn costs in CPU, and how many of them fit into a second."""
