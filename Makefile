@@ -21,7 +21,7 @@ test: $(VENV)/dev.stamp dynamodb-local ## the whole suite on every engine, with 
 	$(PY) -m pytest --cov $(ARGS)
 
 test-stock: $(VENV)/dev.stamp dynamodb-local ## what meets an engine, with the fast way off
-	$(PY) -m pytest --stock-way tests/engines tests/faults $(ARGS)
+	$(PY) -m pytest --stock-way tests/engines $(ARGS)
 
 test-lowest: $(LOWEST)/lowest.stamp dynamodb-local ## the suite on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(ARGS)
