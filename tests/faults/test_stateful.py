@@ -421,8 +421,11 @@ class Machine(RuleBasedStateMachine):
         if landed is None:
             if call.turn:  # what the third party's delete has marked came too late for a save that had begun
                 call.turn.is_deleted = was_deleted
+            left = self.stored[call.user_id].data
             had_nothing_to_do = call.expect(before) == Outcome(before.data)
-            if not (had_nothing_to_do and error is None and self.stored[call.user_id].data == between.data):
+            if had_nothing_to_do and error is None and left == between.data:
+                call.done()  # it came before the third party
+            else:
                 self._judge(call, between, returned, error)
         elif fault is None or landed <= between.saves():
             assert error is None or isinstance(error, UNTOLD), repr(error)
