@@ -1,7 +1,9 @@
 """Users of asyncio voice backends, kept in DynamoDB."""
 
+import typing
+
 from .app import AppConfig, VoiceApp
-from .config import AwsConfig, DynamoDbConfig, DynamoDbSettings
+from .config import AwsConfig, DynamoDbConfig
 from .errors import (
     AccessDeniedError,
     BackendError,
@@ -26,6 +28,9 @@ from .record import History, Session, UserRecord
 from .requests import Request
 from .store import AsyncDynamoStore
 from .table import TableInfo
+
+if typing.TYPE_CHECKING:
+    from .settings import DynamoDbSettings
 
 __all__ = [
     "AccessDeniedError",
@@ -59,3 +64,12 @@ __all__ = [
     "UserRecord",
     "VoiceApp",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # The only one that needs pydantic-settings, whose import takes as long as all the others together.
+    if name == "DynamoDbSettings":
+        from .settings import DynamoDbSettings
+
+        return DynamoDbSettings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

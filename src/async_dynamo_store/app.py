@@ -37,7 +37,7 @@ class AppConfig(BaseModel):
     `db` is the store's, as `DynamoDbConfig`, `DynamoDbSettings`, a dict, or a table's name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     db: InstanceOf[DynamoDbConfig] | dict[str, Any] | str | None = None
 

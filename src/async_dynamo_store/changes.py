@@ -22,7 +22,7 @@ _OPERATOR = re.compile(r" (?:=|\+|>|OR|AND) |\w\(")
 _ZERO: AttributeValue = {"N": "0"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Put:
     """Set `path` to `value`.
 
@@ -35,14 +35,14 @@ class Put:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Remove:
     """Take away what is at `path`."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replace:
     """What is at `path` becomes `value` (None: nothing), if it still is `old`: how a write that is worked out from what was read stays safe."""
 
@@ -51,7 +51,7 @@ class Replace:
     value: AttributeValue | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Increment:
     """Add `by` to the number at `path`, which counts as 0 where there is none.
 
@@ -63,7 +63,7 @@ class Increment:
     otherwise: AttributeValue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepend:
     """Put `members` in front of the list at `path`, of which the first `size` members stay."""
 
@@ -146,7 +146,7 @@ def put(members: Item, path: Path, value: AttributeValue | None) -> Item:
     return {**members, key: value}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Guard:
     """A condition on one path: `value` is there (None: nothing is there)."""
 
@@ -154,7 +154,7 @@ class Guard:
     value: AttributeValue | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Alive:
     """The condition that the time to live at `path` is not over at `epoch` (seconds)."""
 
@@ -171,7 +171,14 @@ class Expression:
 
     def path(self, path: Path) -> str:
         """The path in aliases: `#0.#1`."""
-        return ".".join([self.names.setdefault(str(key), f"#{len(self.names):x}") for key in path])
+        names = self.names
+        aliases: list[str] = []
+        for key in map(str, path):
+            alias = names.get(key)
+            if alias is None:
+                alias = names[key] = f"#{len(names):x}"
+            aliases.append(alias)
+        return ".".join(aliases)
 
     def value(self, value: AttributeValue) -> str:
         """The placeholder of a value: `:0`."""
@@ -200,9 +207,14 @@ class Expression:
 
 
 def plan(
-    changes: Sequence[Change], base: Item | None, guards: Sequence[Guard | Alive] = ()
+    changes: Sequence[Change],
+    base: Item | None,
+    guards: Sequence[Guard | Alive] = (),
+    after: Item | None = None,
 ) -> dict[str, Any]:
     """The parameters of the UpdateItem that makes the changes on `base`, under these guards and those that they need.
+
+    `after` is the base with the changes made, from a caller who has it.
 
     `base=None`: the item is not known; its parents are taken to be there, and the update is refused where
     they are not. A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in
@@ -211,7 +223,7 @@ def plan(
     """
     limit = _MAX_CHANGES
     while True:
-        writes = list(changes) if base is None else _fold(changes, base, limit)
+        writes = list(changes) if base is None else _fold(changes, base, after, limit)
         expression = Expression()
         update = _update_text(writes, expression)
         condition = " AND ".join([*_conditions(writes, expression), *map(expression.guard, guards)])
@@ -232,43 +244,38 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
     removes: list[str] = []
     for write in writes:
         name = expression.path(write.path)
-        match write:
-            case Put(value=value) | Replace(value=value) if value is not None:
-                sets.append(f"{name} = {expression.value(value)}")
-            case Increment():
-                zero, by = expression.value(_ZERO), expression.value(write.by)
-                sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
-            case _:
-                removes.append(name)
+        if isinstance(write, Increment):
+            zero, by = expression.value(_ZERO), expression.value(write.by)
+            sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
+        elif isinstance(write, (Put, Replace)) and write.value is not None:
+            sets.append(f"{name} = {expression.value(write.value)}")
+        else:
+            removes.append(name)
     clauses = (f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts)
     return " ".join(clauses)
 
 
 def _conditions(writes: Sequence[Change], expression: Expression) -> Iterator[str]:
-    parents = {write.path[:-1] for write in writes} - {()}
+    parents = {write.path[:-1] for write in writes if len(write.path) > 1}
     if parents:
         a_map = expression.value({"S": "M"})
         for parent in sorted(parents):
             yield f"attribute_type({expression.path(parent)}, {a_map})"
     for write in writes:
-        match write:
-            case Put(path, {"M": _}, True):
-                yield expression.guard(Guard(path, None))
-            case Increment(path):
-                name, a_number = expression.path(path), expression.value({"S": "N"})
-                yield f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))"
-            case Replace(path, old):
-                yield expression.guard(Guard(path, old))
-            case _:
-                pass
+        if isinstance(write, Replace):
+            yield expression.guard(Guard(write.path, write.old))
+        elif isinstance(write, Increment):
+            name, a_number = expression.path(write.path), expression.value({"S": "N"})
+            yield f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))"
+        elif isinstance(write, Put) and write.fresh and "M" in write.value:
+            yield expression.guard(Guard(write.path, None))
 
 
-def _fold(changes: Sequence[Change], base: Item, limit: int) -> list[Change]:
+def _fold(changes: Sequence[Change], base: Item, after: Item | None, limit: int) -> list[Change]:
     fine = [part for change in changes for part in _refine(change, base)]
     places = _apart([_first_gap(change.path, base) for change in fine])
     while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
         places = [parent if place[: len(parent)] == parent else place for place in places]
-    after: Item | None = None
     shared = Counter(places)
     writes: dict[Path, Change] = {}
     for change, place in zip(fine, places, strict=True):
@@ -280,21 +287,22 @@ def _fold(changes: Sequence[Change], base: Item, limit: int) -> list[Change]:
     return list(writes.values())
 
 
-def _refine(change: Change, base: Item) -> Iterator[Change]:
+def _refine(change: Change, base: Item) -> Iterable[Change]:
     """A fresh map that meets a map becomes a change for each member.
 
     A map or an increment that meets another type replaces it.
     """
-    match change:
-        case Put(path, {"M": members}, True) if "M" in (find(base, path) or {}):
-            for key, member in members.items():
-                yield from _refine(Put((*path, key), member, fresh=True), base)
-        case Put(path, {"M": _} as value, True) if old := find(base, path):
-            yield Replace(path, old, value)
-        case Increment(path, _, otherwise) if "N" not in (old := find(base, path) or _ZERO):
-            yield Replace(path, old, otherwise)
-        case _:
-            yield change
+    if isinstance(change, Put):
+        if not change.fresh or "M" not in change.value or not (old := find(base, change.path)):
+            return (change,)
+        if "M" not in old:
+            return (Replace(change.path, old, change.value),)
+        members = change.value["M"].items()
+        parts = (Put((*change.path, key), member, fresh=True) for key, member in members)
+        return [finer for part in parts for finer in _refine(part, base)]
+    if isinstance(change, Increment) and "N" not in (old := find(base, change.path) or _ZERO):
+        return (Replace(change.path, old, change.otherwise),)
+    return (change,)
 
 
 def _first_gap(path: Path, base: Item) -> Path:
@@ -311,10 +319,15 @@ def _first_gap(path: Path, base: Item) -> Path:
 def _apart(places: list[Path]) -> list[Path]:
     """The places, those inside another one moved up to it: DynamoDB refuses document paths that overlap."""
     outer = set(places)
-    return [
-        next((place[:length] for length in range(1, len(place)) if place[:length] in outer), place)
-        for place in places
-    ]
+    apart: list[Path] = []
+    for place in places:
+        for length in range(1, len(place)):
+            if place[:length] in outer:
+                apart.append(place[:length])
+                break
+        else:
+            apart.append(place)
+    return apart
 
 
 def _busiest_parent(places: set[Path], limit: int) -> Path | None:

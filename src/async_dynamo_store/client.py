@@ -9,7 +9,7 @@ import math
 import re
 import time
 import warnings
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -28,7 +28,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -138,25 +138,32 @@ class Client:
 
         Raises `ConditionFailed`, `InvalidRequest`, or the `BackendError` that says what went wrong.
         """
-        connection = await self._connection()
+        left = time_left()
         try:
-            async with connection.under_way():
-                stock_way = partial(getattr(connection.client, operation), **parameters)
-                fast = connection.fast
-                return await (fast.call(operation, parameters, stock_way) if fast else stock_way())
+            async with asyncio.timeout(None if left == math.inf else left) as under_way:
+                connection = await self._connection()
+                connection.calls.add(under_way)
+                try:
+                    stock_way = partial(getattr(connection.client, operation), **parameters)
+                    fast = connection.fast
+                    return await (fast.call(operation, parameters, stock_way) if fast else stock_way())
+                finally:
+                    connection.calls.discard(under_way)
+        except StoreClosedError:
+            raise
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
             self._raise_typed(error, operation)
 
     async def in_time(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """Run an operation bounded by `timeout_seconds`, and by the `time_limit` around it.
+        """Run an operation whose calls are bounded by `timeout_seconds` together, and by the `time_limit` around it.
 
-        Raises `UnavailableError` when it takes longer.
+        Raises `UnavailableError` when they take longer.
         """
         seconds, left = self._config.timeout_seconds, time_left()
         if left <= 0:
             raise UnavailableError("No time was left to ask DynamoDB; nothing was sent. Allow more time.")
         try:
-            async with asyncio.timeout(min(seconds, left)):
+            with time_limit(seconds):
                 return await operation()
         except TimeoutError as error:
             budget = f"timeout_seconds={seconds:g}" if seconds <= left else f"the {left:.2g} s that were left"
@@ -257,16 +264,6 @@ class _Connection:
 
             self.fast = fast_way(client)
         self.client = client
-
-    @asynccontextmanager
-    async def under_way(self) -> AsyncGenerator[None]:
-        """A call inside is over when `close` says so; raises TimeoutError then."""
-        async with asyncio.timeout(None) as call:
-            self.calls.add(call)
-            try:
-                yield
-            finally:
-                self.calls.discard(call)
 
     async def close(self) -> None:
         """Close the client.

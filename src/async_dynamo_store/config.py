@@ -22,7 +22,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Layout = Literal["jovo4", "jovo3", "jovo1", "ask-sdk"]
 OnConflict = Literal["merge", "raise", "overwrite"]
@@ -63,7 +62,7 @@ AttributeName = Annotated[str, AfterValidator(_attribute_name)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
     _jovo_names: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
@@ -231,7 +230,7 @@ class DynamoDbConfig(_Model):
     write_capacity_units: PositiveInt | None = None
     global_secondary_indexes: tuple[GlobalSecondaryIndex, ...] = ()
     layout: Layout = "jovo4"
-    stored_elements: StoredElements = StoredElements()
+    stored_elements: StoredElements = Field(default_factory=StoredElements)
     on_conflict: OnConflict = "merge"
     on_load_error: Literal["raise", "anonymous"] = "raise"
     empty_strings: Literal["keep", "null"] = "keep"
@@ -293,18 +292,6 @@ class DynamoDbConfig(_Model):
         """The table's keys as (attribute, type, `HASH` or `RANGE`)."""
         keys: tuple[tuple[str, str, str], ...] = ((self.primary_key, "S", "HASH"),)
         return (*keys, (self.sort_key_column, "S", "RANGE")) if self.sort_key_column else keys
-
-
-class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """`DynamoDbConfig` read from the environment and `.env`: prefix `VOICE_DB_`, nested fields after `__`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="VOICE_DB_",
-        env_nested_delimiter="__",
-        env_file=".env",
-        dotenv_filtering="match_prefix",
-        extra="forbid",
-    )
 
 
 Config = DynamoDbConfig | Mapping[str, Any] | str

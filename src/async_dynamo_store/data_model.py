@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, Protocol, cast, get_args
 
+import orjson
 from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import (
     InitErrorDetails,
@@ -25,9 +28,15 @@ if TYPE_CHECKING:
 
 from .errors import UnreadableItemError, UnsupportedValueError
 
+_AS_PLAIN_JSON = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+)
 _PYDANTICS_OWN = frozenset(get_args(core_schema.ErrorType))
 _QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
 """What the context of pydantic's own errors calls the parts of their messages that may quote the input."""
+
+Prints = dict[str, bytes | None]
+"""A fingerprint for each key of a dict."""
 
 DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -43,30 +52,47 @@ class DataModel(Protocol[DataT]):
         """The user's data, and its baseline."""
         ...
 
-    def baseline(self, data: DataT) -> Any:
-        """What `write` will tell later changes by."""
+    def baseline(self, data: DataT, before: Any = None) -> Any:
+        """What `write` and `changed` tell changes by; `before` is the baseline at the load.
+
+        Raises `UnsupportedValueError` for data that is no map.
+        """
         ...
 
-    def write(self, data: DataT, stored: dict[str, Any], baseline: Any) -> Any:
-        """The map to be stored."""
+    def write(self, data: DataT, stored: Callable[[], dict[str, Any]], baseline: Any, now: Any) -> Any:
+        """The map to be stored, from the baselines at the load and now."""
+        ...
+
+    def changed(self, baseline: Any, now: Any) -> AbstractSet[str] | None:
+        """The keys of the map to be stored that may have changed; None where each has to be looked at."""
         ...
 
 
 class PlainData:
-    """`user.data` as a plain dict."""
+    """`user.data` as a plain dict. Its baseline has a fingerprint for each key."""
 
-    def read(self, stored: dict[str, Any], attribute: str) -> tuple[dict[str, Any], None]:
+    def read(self, stored: dict[str, Any], attribute: str) -> tuple[dict[str, Any], Prints]:
         """The stored map itself."""
-        return stored, None
+        return stored, self.baseline(stored)
 
-    def baseline(self, data: dict[str, Any]) -> None:
-        """Nothing: a dict says itself what it holds."""
-
-    def write(self, data: dict[str, Any], stored: dict[str, Any], baseline: None) -> dict[str, Any]:
-        """The dict itself."""
+    def baseline(self, data: dict[str, Any], before: Prints | None = None) -> Prints:
+        """What each value looks like, so that most of them need no closer look at the save."""
         if not isinstance(data, dict):
             raise UnsupportedValueError(f"user.data is {type(data).__qualname__}; set it to a dict", "data")
+        before = before or {}
+        return {key: _fingerprint(value, before.get(key)) for key, value in data.items()}
+
+    def write(
+        self, data: dict[str, Any], stored: Callable[[], dict[str, Any]], baseline: Prints, now: Prints
+    ) -> dict[str, Any]:
+        """The dict itself."""
         return data
+
+    def changed(self, baseline: Prints, now: Prints) -> AbstractSet[str]:
+        """The keys whose fingerprint is another one now, and those without one."""
+        changed = baseline.keys() - now.keys()
+        changed.update(key for key, print_ in now.items() if print_ is None or print_ != baseline.get(key))
+        return changed
 
 
 class ModelData(Generic[ModelT]):
@@ -105,29 +131,32 @@ class ModelData(Generic[ModelT]):
             attribute,
         ) from clean
 
-    def baseline(self, data: ModelT) -> tuple[dict[str, Any], dict[str, Any]]:
+    def baseline(self, data: ModelT, before: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The model's values now: all of them, and those that were set."""
-        return self._dump(data), self._dump(data, exclude_unset=True)
-
-    def write(self, data: ModelT, stored: dict[str, Any], baseline: Any) -> Any:
-        """The model's values laid over the stored map.
-
-        Raises `UnsupportedValueError` for values that the model would not read back.
-        """
         if not isinstance(data, self._model):
             raise UnsupportedValueError(
                 f"user.data is {type(data).__qualname__}; set it to a {self._model.__qualname__}", "data"
             )
-        current = self.baseline(data)
-        if repr(current) == repr(baseline):  # unlike ==, it tells True from 1
-            return stored
-        (loaded, _), (now, now_set) = baseline, current
-        expected = self._read_back(now)
-        result = _overlay(stored, loaded, now_set, now)
-        for key in self._upgraded(_overlay(stored, loaded, now, now), now, expected):
+        return self._dump(data), self._dump(data, exclude_unset=True)
+
+    def changed(self, baseline: Any, now: Any) -> None:
+        """Each has to be looked at: what is written may be older than what the model makes of it."""
+
+    def write(self, data: ModelT, stored: Callable[[], dict[str, Any]], baseline: Any, now: Any) -> Any:
+        """The model's values laid over the stored map.
+
+        Raises `UnsupportedValueError` for values that the model would not read back.
+        """
+        before = stored()
+        if repr(now) == repr(baseline):  # unlike ==, it tells True from 1
+            return before
+        (loaded, _), (values, values_set) = baseline, now
+        expected = self._read_back(values)
+        result = _overlay(before, loaded, values_set, values)
+        for key in self._upgraded(_overlay(before, loaded, values, values), values, expected):
             result.pop(key)
-            if key in now:
-                result[key] = now[key]
+            if key in values:
+                result[key] = values[key]
         return result
 
     def _upgraded(self, laid: dict[str, Any], now: dict[str, Any], expected: object) -> list[str]:
@@ -171,6 +200,21 @@ class ModelData(Generic[ModelT]):
         # Pydantic's warnings would quote a user's values; what does not fit is refused by `write`.
         native = data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
         return cast("dict[str, Any]", _storable(native))
+
+
+def _fingerprint(value: Any, before: bytes | None) -> bytes | None:
+    """Bytes that equal those of another value, `before`, only if both are stored alike.
+
+    None for a value that has none.
+    """
+    try:
+        text = orjson.dumps(value, option=_AS_PLAIN_JSON)
+        if text == before:
+            return before
+        # JSON writes a NaN as null too.
+        return marshal.dumps(value, 2) if b"null" in text else text
+    except (TypeError, ValueError):
+        return None
 
 
 def member_names(parent: object, key: str, where: str) -> tuple[str, str]:

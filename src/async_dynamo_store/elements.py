@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from .bookkeeping import ATTRIBUTE
 from .changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
-from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, size_of, sum_of
+from .codec import AttributeValue, Item, Path, Snapshot, decode, encode, path_text, same, size_of, sum_of
 from .errors import UnsupportedValueError
 from .history import history_item
 from .jovo3 import context_item, meta_data_changes
@@ -107,15 +107,15 @@ class Elements(Generic[DataT]):
 
     def changes(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> list[Change]:
         """What the turn has changed in the record; empty when nothing has to be written."""
-        before = loaded.item or {}
-        changes = [*self._data_changes(record, loaded, before), *self._history_changes(loaded)]
+        model = self._data_model
+        baseline = model.baseline(record.data, loaded.baseline) if self._stores_data else None
+        changes = [*self._data_changes(record, loaded, baseline), *self._history_changes(loaded)]
         if self.layout.meta_data and loaded.request:
-            changes += meta_data_changes(loaded.request, record.session, before, now)
-        changes += self._session_changes(record.session, before, now, is_writing=bool(changes))
+            changes += meta_data_changes(loaded.request, record.session, loaded.item or {}, now)
+        changes += self._session_changes(record.session, loaded, now, is_writing=bool(changes))
         if not changes:
             loaded.taken = None
-            return [*self._expiry(before, now)] if loaded.item else []
-        baseline = self._data_model.baseline(record.data)
+            return [*self._expiry(loaded.item, now)] if self._ttl and loaded.item else []
         loaded.taken = Taken(baseline, loaded.increments.copy(), len(loaded.new_turns))
         return changes
 
@@ -170,19 +170,35 @@ class Elements(Generic[DataT]):
         return kept
 
     def saved(
-        self, record: UserRecord[DataT], loaded: Loaded, changes: Sequence[Change], after: Item, now: datetime
+        self,
+        record: UserRecord[DataT],
+        loaded: Loaded,
+        changes: Sequence[Change],
+        after: Snapshot,
+        now: datetime,
+        *,
+        alone: bool = False,
     ) -> None:
-        """Note in the record what has been written: a second save of it writes what changes from here on."""
-        item = apply(loaded.item or {}, changes)
-        for path in self._kept_up:
-            item = put(item, path, find(after, path))
-        loaded.item = item
+        """Note in the record what has been written: a second save of it writes what changes from here on.
+
+        `alone`: nobody else has written anything that is in `after`.
+        """
+        moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        if alone:
+            loaded.snapshot = after
+            record.created_at = record.created_at or (moment if self._created_at else None)
+            record.updated_at = moment if self._updated_at else None
+        else:
+            item = apply(loaded.item or {}, changes)
+            for path in self._kept_up:
+                item = put(item, path, find(after.item, path))
+            loaded.snapshot = Snapshot(item)
+            record.created_at = read_time(item, self._created_at)
+            record.updated_at = read_time(item, self._updated_at)
         self._give_back(loaded)
-        record.created_at = read_time(item, self._created_at)
-        record.updated_at = read_time(item, self._updated_at)
         root = self.layout.session
         if root and any(change.path[: len(root)] == root for change in changes):
-            record.session.updated_at = read_time(item, (*root, self.layout.session_updated_at))
+            record.session.updated_at = moment
 
     def _give_back(self, loaded: Loaded) -> None:
         """Leave in `loaded` what has come since the save took its changes."""
@@ -196,13 +212,20 @@ class Elements(Generic[DataT]):
         del loaded.new_turns[len(loaded.new_turns) - loaded.taken.new_turns :]
         loaded.taken = loaded.request = None
 
-    def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, before: Item) -> Iterator[Change]:
+    def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, now: Any) -> Iterator[Change]:
         if not self._stores_data:
             return
+        changed = self._data_model.changed(loaded.baseline, now)
+        if changed is not None:
+            changed = changed | {keys[0] for keys in loaded.increments}
+            if not changed:
+                return
         path = self.layout.data
-        members = read_map(before, path)
-        stored = decode({"M": members}) if loaded.baseline is not None else {}
-        written = self._data_model.write(record.data, stored, loaded.baseline)
+        members = read_map(loaded.item or {}, path)
+        written = self._data_model.write(record.data, lambda: decode({"M": members}), loaded.baseline, now)
+        if changed is not None:
+            members = {key: value for key, value in members.items() if key in changed}
+            written = {key: value for key, value in written.items() if key in changed}
         after = self.encode(written, path, like={"M": members})["M"]
         counts, after = self._increments(loaded, members, after)
         yield from self._diff(members, after, path)
@@ -243,7 +266,7 @@ class Elements(Generic[DataT]):
         )
 
     def _session_changes(
-        self, session: Session, before: Item, now: datetime, *, is_writing: bool
+        self, session: Session, loaded: Loaded, now: datetime, *, is_writing: bool
     ) -> Iterator[Change]:
         root = self.layout.session
         is_empty = session.is_new and session.id is None and not session.data
@@ -263,7 +286,7 @@ class Elements(Generic[DataT]):
                 whole["id"] = {"S": session.id}
             yield Put(root, {"M": whole})
             return
-        changed = self._diff(read_map(before, path), data["M"], path)
+        changed = self._diff(read_map(loaded.item or {}, path), data["M"], path)
         yield from changed
         refresh_after = _WORTH_A_WRITE * timedelta(seconds=self._session.expires_after_seconds)
         age = now - session.updated_at if session.updated_at else None

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import bookkeeping
-from .changes import Alive, Change, Expression, Guard, Increment, apply, find, plan
-from .client import ConditionFailed, InvalidRequest
-from .codec import check_item_size, path_text
+from .changes import Alive, Change, Expression, Guard, Increment, apply, find, plan, put
+from .client import ConditionFailed, InvalidRequest, time_left
+from .codec import MAX_ITEM_BYTES, Snapshot, check_item_size, path_text
 from .errors import BackendError, UnsupportedValueError
 
 if TYPE_CHECKING:
@@ -35,6 +36,21 @@ _KEYS_OF_A_BATCH = 100
 _STALE_TOKENS = 16
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Write:
+    """One try to write an item: the call, none when there is nothing to do, and the item as it is after it."""
+
+    key: str
+    changes: Sequence[Change]
+    mode: OnConflict
+    now: datetime
+    token: str
+    marks: Item | None
+    after: Snapshot
+    operation: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 class Items:
@@ -101,40 +117,106 @@ class Items:
                 found[key] = item
         return found, page.get("LastEvaluatedKey")
 
-    async def write(
-        self, key: str, base: Item | None, changes: Sequence[Change], mode: OnConflict, now: datetime
-    ) -> Item:
-        """Make the changes on the item that was read as `base`; returns the item as it is then.
-
-        `merge` makes them on what others have written meanwhile. Raises `ConditionFailed` when the user has
-        been deleted, with `raise` when anything was written since.
-        """
-        return await self._write(key, base, changes, mode, now, bookkeeping.new_token())
-
-    async def _write(
+    def plan_write(
         self,
         key: str,
         base: Item | None,
         changes: Sequence[Change],
         mode: OnConflict,
         now: datetime,
-        token: str,
-    ) -> Item:
-        latest = base
+        token: str | None = None,
+    ) -> Write:
+        """The write that makes the changes on the item that was read as `base`.
+
+        Raises `ItemTooLargeError` for what would be too large.
+        """
+        before = base or {}
+        self._elements.check(before)
+        after = apply(before, changes)
+        write = Write(
+            key, changes, mode, now, token or bookkeeping.new_token(), self._marks(base), Snapshot(after)
+        )
+        if after == before:
+            return write
+        epoch = now.timestamp()
+        stamps = [
+            *self._elements.stamps(before, after, now),
+            *bookkeeping.upkeep(epoch, before),
+            bookkeeping.sign(write.token, epoch),
+        ]
+        after = self._key(key) | apply(after, stamps)
+        if mode == "overwrite":
+            after = self._key(key) | self._elements.known(after)
+        write.after = Snapshot(after)
+        # As JSON no item is smaller than DynamoDB counts it, and its text is wanted anyway.
+        if (write.after.pack() or MAX_ITEM_BYTES + 1) > MAX_ITEM_BYTES:
+            check_item_size(after)
+        if base is None or mode == "overwrite":
+            write.operation = "put_item"
+            write.parameters = {
+                "Item": after,
+                **self._put_condition(key, base, mode, write.token, int(epoch)),
+            }
+        else:
+            guards = self._same_item(key, base)
+            if mode == "raise":
+                guards += [
+                    Guard((name,), value) for name, value in base.items() if name not in self._key(key)
+                ]
+                guards += [] if bookkeeping.ATTRIBUTE in base else [Guard((bookkeeping.ATTRIBUTE,), None)]
+            counting = any(isinstance(change, Increment) for change in changes)
+            write.operation = "update_item"
+            write.parameters = {
+                "Key": self._key(key),
+                "ReturnValues": "ALL_NEW" if counting else "NONE",
+                **plan([*changes, *stamps], base, [*guards, bookkeeping.not_landed(write.token)], after),
+            }
+        return write
+
+    async def write(self, write: Write) -> tuple[Snapshot, bool]:
+        """Send a planned write; returns the item as it is then, and whether nobody else has written in it.
+
+        `merge` makes the changes on what others have written meanwhile. Raises `ConditionFailed` when the
+        user has been deleted, with `raise` when anything was written since.
+        """
+        first = write
         attempt = 0
         while True:
             try:
-                return await self._write_once(key, latest, changes, mode, token, now)
+                answer = await self._send(write)
             except ConditionFailed as failed:
                 stored = failed.item
-                if stored is not None and bookkeeping.landed(token, stored):
-                    return stored
+                if stored is not None and bookkeeping.landed(write.token, stored):
+                    return Snapshot(stored), False
+                base = first.marks
                 same_user = base is None or (stored is not None and not self._is_other_item(stored, base))
                 attempt += 1
-                if mode != "merge" or not same_user or attempt == _TRIES:
+                if write.mode != "merge" or not same_user or attempt == _TRIES:
                     raise
-                latest = self._alive(stored, now)
+                latest = self._alive(stored, write.now)
+                write = self.plan_write(write.key, latest, write.changes, write.mode, write.now, write.token)
+            else:
+                if attributes := answer.get("Attributes"):
+                    return Snapshot(attributes), False
+                return write.after, write is first
             await pause(attempt)
+
+    async def _send(self, write: Write) -> dict[str, Any]:
+        if not write.operation:
+            return {}
+        return await self._call(
+            write.operation, ReturnValuesOnConditionCheckFailure="ALL_OLD", **write.parameters
+        )
+
+    def _marks(self, base: Item | None) -> Item | None:
+        """What tells the user in `base` from one who comes later under the same key."""
+        if base is None:
+            return None
+        marks: Item = {}
+        for path in (bookkeeping.ID, self._elements.layout.created_at):
+            if path and (value := find(base, path)) is not None:
+                marks = put(marks, path, value)
+        return marks
 
     async def change(self, key: str, change: Change, now: datetime) -> Item:
         """Make one change of the item without reading it first, where the item is as it should be.
@@ -170,10 +252,12 @@ class Items:
             _check_number(base, change)
             try:
                 # With the token of the first try: one that comes late must not land beside this one.
-                return await self._write(key, base, [change], "merge", now, token)
+                after, _ = await self.write(self.plan_write(key, base, [change], "merge", now, token))
             except ConditionFailed as failed:
                 # Deleted since it was read. This change is no turn that began before: it makes the user anew.
                 base = self._alive(failed.item, now)
+            else:
+                return after.item
 
     async def remove(self, key: str, base: Item | None = None) -> None:
         """Delete the item, if it is still the one that was read as `base` (None: the one that is there now).
@@ -200,56 +284,6 @@ class Items:
                 base = None if gone else failed.item
             else:
                 return
-
-    async def _write_once(
-        self,
-        key: str,
-        base: Item | None,
-        changes: Sequence[Change],
-        mode: OnConflict,
-        token: str,
-        now: datetime,
-    ) -> Item:
-        before = base or {}
-        self._elements.check(before)
-        after = apply(before, changes)
-        if after == before:
-            return after
-        epoch = now.timestamp()
-        signed = [
-            *changes,
-            *self._elements.stamps(before, after, now),
-            *bookkeeping.upkeep(epoch, before),
-            bookkeeping.sign(token, epoch),
-        ]
-        after = self._key(key) | apply(before, signed)
-        if mode == "overwrite":
-            after = self._key(key) | self._elements.known(after)
-        check_item_size(after)
-        if base is None or mode == "overwrite":
-            await self._call(
-                "put_item",
-                Item=after,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **self._put_condition(key, base, mode, token, int(epoch)),
-            )
-        else:
-            guards = self._same_item(key, base)
-            if mode == "raise":
-                guards += [
-                    Guard((name,), value) for name, value in base.items() if name not in self._key(key)
-                ]
-                guards += [] if bookkeeping.ATTRIBUTE in base else [Guard((bookkeeping.ATTRIBUTE,), None)]
-            counting = any(isinstance(change, Increment) for change in changes)
-            answer = await self._call(
-                "update_item",
-                Key=self._key(key),
-                ReturnValues="ALL_NEW" if counting else "NONE",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **plan(signed, base, [*guards, bookkeeping.not_landed(token)]),
-            )
-            after = answer.get("Attributes", after)
-        return after
 
     def _put_condition(
         self, key: str, base: Item | None, mode: OnConflict, token: str, epoch: int
@@ -319,4 +353,5 @@ def _check_number(item: Item | None, change: Change) -> None:
 async def pause(attempt: int) -> None:
     """Wait a random time that grows with the attempts, so that writers who met do not meet again (AWS, 'Exponential Backoff And Jitter')."""
     longest = min(_LAST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(attempt, 10))
-    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
+    seconds = random.uniform(0, longest)  # noqa: S311 - no secret
+    await asyncio.sleep(min(seconds, time_left()))

@@ -96,7 +96,9 @@ LAYOUTS: dict[LayoutName, Layout] = {
 
 def javascript_time(moment: datetime) -> str:
     """The moment as JavaScript's `toISOString` writes it: UTC, milliseconds, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def read_map(item: Item, path: Path) -> Item:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from .codec import Snapshot
     from .requests import Request
 
 DataT = TypeVar("DataT", default=dict[str, Any])
@@ -80,14 +81,14 @@ class Taken:
 class Loaded:
     """What the store remembers of a record between its load and its save.
 
-    `item` is the item as it was read, in wire form, None where there was none; `baseline` is what the data
-    model made of it; `increments` are what `increment` has added, by the keys under which it is stored.
+    `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
+    of it; `increments` are what `increment` has added, by the keys under which it is stored.
     `deleted` says whether the user has been deleted since then, by the turn itself or by another. `new_turns`
     and `request` are of the turn that is to be saved.
     """
 
     key: str
-    item: dict[str, Any] | None
+    snapshot: Snapshot | None
     delete: Callable[[Loaded], Awaitable[None]]
     task: asyncio.Task[Any] | None
     baseline: Any = None
@@ -97,6 +98,11 @@ class Loaded:
     saving: asyncio.Task[None] | None = None
     request: Request | None = None
     deleted: Literal["", "here", "elsewhere"] = ""
+
+    @property
+    def item(self) -> dict[str, Any] | None:
+        """The item as it was read, in wire form."""
+        return self.snapshot.item if self.snapshot else None
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from . import codec
 from .changes import Change, Increment, Put, Remove, find
 from .client import Client, ConditionFailed, InvalidRequest
-from .codec import decode, encode
+from .codec import Snapshot, decode, encode
 from .config import AwsConfig, Config, DynamoDbConfig, read_config
 from .data_model import DataModel, ModelData, ModelT, PlainData
 from .elements import Elements
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from .codec import Item
     from .config import OnConflict
-    from .items import Page
+    from .items import Page, Write
     from .pipeline import RequestPipeline, Turn
 
 log = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ class AsyncDynamoStore(Generic[DataT]):
             return
         if loaded.deleted:
             raise _conflict(None)
-        loaded.saving = self._begin(self._save(record, loaded, changes, now))
+        loaded.saving = self._begin_save(record, loaded, changes, now, self.config.on_conflict)
         await self._finish(loaded.saving)
 
     @asynccontextmanager
@@ -338,30 +338,36 @@ class AsyncDynamoStore(Generic[DataT]):
         return self._record(user_id, key, item)
 
     def _record(self, user_id: str, key: str, item: Item | None) -> UserRecord[DataT]:
-        loaded = Loaded(key, item, self._delete_loaded, asyncio.current_task())
+        snapshot = None if item is None else Snapshot(item)
+        loaded = Loaded(key, snapshot, self._delete_loaded, asyncio.current_task())
         record = self._elements.read(user_id, loaded, _now())
+        if snapshot:
+            snapshot.pack()
         with self._live_lock:
             self._live.add(loaded)
         return record
 
-    async def _save(
+    def _begin_save(
         self,
         record: UserRecord[DataT],
         loaded: Loaded,
         changes: Sequence[Change],
         now: datetime,
-        mode: OnConflict | None = None,
-    ) -> None:
-        mode = mode or self.config.on_conflict
+        mode: OnConflict,
+    ) -> asyncio.Task[None]:
+        write = self._items.plan_write(loaded.key, loaded.item, changes, mode, now)
+        if loaded.snapshot:
+            loaded.snapshot.pack()
+        return self._begin(self._save(record, loaded, write))
+
+    async def _save(self, record: UserRecord[DataT], loaded: Loaded, write: Write) -> None:
         try:
-            after = await self._operate(
-                lambda: self._items.write(loaded.key, loaded.item, changes, mode, now)
-            )
+            after, alone = await self._operate(lambda: self._items.write(write))
         except ConditionFailed as failed:
             stored = None if failed.item is None else self._record(record.id, loaded.key, failed.item)
             raise _conflict(stored) from failed
-        self._elements.saved(record, loaded, changes, after, now)
-        log.debug("Saved a user: %d changes", len(changes))
+        self._elements.saved(record, loaded, write.changes, after, write.now, alone=alone)
+        log.debug("Saved a user: %d changes", len(write.changes))
 
     async def _save_if_unchanged(self, record: UserRecord[DataT]) -> None:
         loaded, now = record.loaded, _now()
@@ -370,7 +376,7 @@ class AsyncDynamoStore(Generic[DataT]):
             return
         if loaded.deleted:
             raise _conflict(None)
-        await self._finish(self._begin(self._save(record, loaded, changes, now, "raise")))
+        await self._finish(self._begin_save(record, loaded, changes, now, "raise"))
 
     async def _change(self, user_id: str, change: Change) -> Item:
         key = self._key(user_id)
@@ -396,11 +402,10 @@ class AsyncDynamoStore(Generic[DataT]):
     async def _finish(self, write: asyncio.Task[ResultT]) -> ResultT:
         """A write is finished even when its caller is cancelled, and `aclose` waits for it."""
         try:
-            await asyncio.wait([write])
+            return await asyncio.shield(write)
         except asyncio.CancelledError:
             write.add_done_callback(_tell_of_failure)
             raise
-        return write.result()
 
     async def _operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """One store operation within its budget; one that finds no table makes it first."""

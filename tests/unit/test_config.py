@@ -11,10 +11,10 @@ from pydantic import SecretStr, ValidationError
 from async_dynamo_store.config import (
     AwsConfig,
     DynamoDbConfig,
-    DynamoDbSettings,
     HistoryElements,
     read_config,
 )
+from async_dynamo_store.settings import DynamoDbSettings
 
 SECRET = "wJalrXUtnFEMI"
 KEYS = {"access_key_id": "AKIA", "secret_access_key": SECRET}

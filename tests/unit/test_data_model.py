@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 import traceback
 from collections import deque
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -30,10 +32,15 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from async_dynamo_store.codec import decode, encode
+from async_dynamo_store.codec import decode, encode, same
 from async_dynamo_store.data_model import ModelData, PlainData, member_names
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
-from tests.unit.strategies import TEXT
+from tests.unit.strategies import DICTS, TEXT
+
+
+def written_by(handled: ModelData[Any], data: Any, stored: dict[str, Any], baseline: Any) -> Any:
+    """As a save does."""
+    return handled.write(data, lambda: stored, baseline, handled.baseline(data))
 
 
 class Colour(StrEnum):
@@ -113,7 +120,7 @@ def changed(model: type[BaseModel], stored: dict[str, Any], **changes: Any) -> d
     data, baseline = handled.read(through_the_wire(stored), "user.data")
     for name, value in changes.items():
         setattr(data, name, value)
-    return through_the_wire(handled.write(data, through_the_wire(stored), baseline))
+    return through_the_wire(written_by(handled, data, through_the_wire(stored), baseline))
 
 
 VALUES: list[tuple[str, Any, Any]] = [
@@ -189,7 +196,7 @@ def write(profile_stored: dict[str, Any], handler: Any, model: type[BaseModel] =
     handled: ModelData[Any] = ModelData(model)
     data, baseline = handled.read(through_the_wire(profile_stored), "user.data")
     handler(data)
-    return through_the_wire(handled.write(data, through_the_wire(profile_stored), baseline))
+    return through_the_wire(written_by(handled, data, through_the_wire(profile_stored), baseline))
 
 
 def set_name(data: Any) -> None:
@@ -270,11 +277,11 @@ def test_a_second_write_starts_from_the_first() -> None:
     handled = ModelData(Profile)
     data, _ = handled.read({}, "user.data")
     data.score = 1
-    written = handled.write(data, {}, handled.read({}, "user.data")[1])
+    written = written_by(handled, data, {}, handled.read({}, "user.data")[1])
     baseline = handled.baseline(data)
-    assert handled.write(data, written, baseline) is written
+    assert written_by(handled, data, written, baseline) is written
     data.name = "Ada"
-    assert handled.write(data, written, baseline) == {"score": 1, "name": "Ada"}
+    assert written_by(handled, data, written, baseline) == {"score": 1, "name": "Ada"}
 
 
 class Extra(BaseModel):
@@ -508,7 +515,7 @@ def test_what_could_not_be_read_again_is_not_written(stored: dict[str, Any], mes
 def test_other_data_than_the_model(data: Any) -> None:
     handled = ModelData(Profile)
     with pytest.raises(UnsupportedValueError, match="set it to a Profile") as caught:
-        handled.write(data, {}, handled.read({}, "user.data")[1])
+        written_by(handled, data, {}, handled.read({}, "user.data")[1])
     assert caught.value.path == "data"
 
 
@@ -584,10 +591,58 @@ def test_member_names() -> None:
 def test_plain_data() -> None:
     plain = PlainData()
     stored = {"a": 1}
-    assert plain.read(stored, "user.data") == (stored, None)
-    assert plain.write(stored, {}, None) is stored
+    data, baseline = plain.read(stored, "user.data")
+    assert data is stored
+    assert plain.write(stored, dict, baseline, plain.baseline(data)) is stored
     with pytest.raises(UnsupportedValueError, match=r"user\.data is list; set it to a dict"):
-        plain.write([], {}, None)  # type: ignore[arg-type]
+        plain.baseline([])  # type: ignore[arg-type]
+
+
+class TestFingerprints:
+    """What PlainData takes for unchanged is stored as it was."""
+
+    @given(DICTS)
+    def test_the_same_data_has_not_changed(self, data: dict[str, Any]) -> None:
+        plain = PlainData()
+        baseline, now = plain.baseline(data), plain.baseline(deepcopy(data))
+        assert {key for key in plain.changed(baseline, now) if now[key] is not None} == set()
+
+    @given(DICTS, DICTS)
+    def test_what_differs_is_among_the_changed(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        plain = PlainData()
+        changed = plain.changed(plain.baseline(one), plain.baseline(other))
+        for key in (one.keys() | other.keys()) - changed:
+            assert same(encode(one[key]), encode(other[key]))
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (1, True),
+            (1, 1.0),
+            (0, -0.0),
+            (None, math.nan),
+            (None, math.inf),
+            ([None, 1], [math.nan, 1]),
+            ("null", None),
+            ("1", 1),
+            ([1], [1, 1]),
+            ({"a": 1}, {"a": 1, "b": None}),
+            ({"a": None}, {}),
+            (Decimal(1), Decimal(2)),
+            ({1}, {2}),
+            (b"1", "1"),
+            ("2026-11-22", date(2026, 11, 22)),
+            ("a", type("Text", (str,), {})("a")),
+            ({}, 5),
+        ],
+        ids=repr,
+    )
+    def test_a_change_that_is_easily_missed(self, before: Any, after: Any) -> None:
+        plain = PlainData()
+        for old, new in ((before, after), (after, before)):
+            assert plain.changed(plain.baseline({"x": old}), plain.baseline({"x": new})) == {"x"}
+        assert plain.changed(plain.baseline({"x": before}), plain.baseline({})) == {"x"}
+        assert plain.changed(plain.baseline({}), plain.baseline({"x": before})) == {"x"}
 
 
 MODELS = st.builds(
@@ -621,20 +676,20 @@ MODELS = st.builds(
 def test_a_model_comes_back_beside_what_it_does_not_know(data: Types, theirs: dict[str, Any]) -> None:
     handled = ModelData(Types)
     _, baseline = handled.read(dict(theirs), "user.data")
-    written = through_the_wire(handled.write(data, dict(theirs), baseline))
+    written = through_the_wire(written_by(handled, data, dict(theirs), baseline))
     assert theirs.items() <= written.items()
     back, _ = handled.read(through_the_wire(written), "user.data")
     assert back == data
     unchanged, baseline = handled.read(through_the_wire(written), "user.data")
-    assert handled.write(unchanged, written, baseline) is written
+    assert written_by(handled, unchanged, written, baseline) is written
 
 
 @given(MODELS, MODELS)
 def test_a_model_over_another(before: Types, after: Types) -> None:
     handled = ModelData(Types)
-    stored = through_the_wire(handled.write(before, {}, handled.read({}, "user.data")[1]))
+    stored = through_the_wire(written_by(handled, before, {}, handled.read({}, "user.data")[1]))
     data, baseline = handled.read(through_the_wire(stored), "user.data")
     for name in Types.model_fields:
         setattr(data, name, getattr(after, name))
-    written = through_the_wire(handled.write(data, stored, baseline))
+    written = through_the_wire(written_by(handled, data, stored, baseline))
     assert handled.read(written, "user.data")[0] == after

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from async_dynamo_store.bookkeeping import ATTRIBUTE, sign
 from async_dynamo_store.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
-from async_dynamo_store.codec import Item, decode, same
+from async_dynamo_store.codec import Item, Snapshot, decode, same
 from async_dynamo_store.config import read_config
 from async_dynamo_store.data_model import ModelData, PlainData
 from async_dynamo_store.elements import Elements
@@ -39,7 +39,7 @@ async def nothing(loaded: Loaded) -> None:
 
 
 def read(made: Elements[Any], stored: Item | None, now: datetime = NOW) -> tuple[UserRecord[Any], Loaded]:
-    loaded = Loaded("u1", stored, nothing, None)
+    loaded = Loaded("u1", None if stored is None else Snapshot(stored), nothing, None)
     return made.read("u1", loaded, now), loaded
 
 
@@ -476,7 +476,7 @@ def save(
     before = stored or {}
     after = apply(before, changes)
     after = apply(before, [*changes, *made.stamps(before, after, now), sign("token", now.timestamp())])
-    made.saved(record, loaded, changes, after, now)
+    made.saved(record, loaded, changes, Snapshot(after), now)
     return after
 
 
@@ -792,7 +792,7 @@ class TestSaved:
         user.increment("stats.visits", 10)
         turn.tell("two")
         await made.remember(turn)
-        made.saved(user, loaded, changes, stored, NOW)
+        made.saved(user, loaded, changes, Snapshot(stored), NOW)
 
         again = made.changes(user, loaded, NOW)
         assert [type(change) for change in again] == [Put, Increment, Prepend]

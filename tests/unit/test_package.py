@@ -8,7 +8,7 @@ import pytest
 
 import async_dynamo_store
 
-HEAVY = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "moto")
+HEAVY = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "moto", "pydantic_settings")
 
 
 def test_all_is_sorted_and_whole() -> None:
@@ -19,7 +19,12 @@ def test_all_is_sorted_and_whole() -> None:
         for name, value in vars(async_dynamo_store).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(names) == public
+    assert set(names) == public | {"DynamoDbSettings"}
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="'async_dynamo_store' has no attribute 'DynamoDbSetings'"):
+        async_dynamo_store.DynamoDbSetings  # noqa: B018 - the typo is the test
 
 
 @pytest.mark.parametrize("name", async_dynamo_store.__all__)

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from rich.console import Console
 
-from async_dynamo_store.config import DynamoDbConfig, DynamoDbSettings
+from async_dynamo_store.config import DynamoDbConfig
 from async_dynamo_store.errors import StoreError
 from async_dynamo_store.policy import iam_policy
+from async_dynamo_store.settings import DynamoDbSettings
 from async_dynamo_store.store import AsyncDynamoStore
 
 from . import demo as _demo
