@@ -276,10 +276,10 @@ def _fold(changes: Sequence[Change], base: Item, after: Item | None, limit: int)
     places = _apart([_first_gap(change.path, base) for change in fine])
     while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
         places = [parent if place[: len(parent)] == parent else place for place in places]
-    shared = Counter(places)
+    shared = Counter(places) if len(set(places)) < len(places) else Counter[Path]()
     writes: dict[Path, Change] = {}
     for change, place in zip(fine, places, strict=True):
-        if place == change.path and shared[place] == 1 and not isinstance(change, Prepend):
+        if place == change.path and shared[place] <= 1 and not isinstance(change, Prepend):
             writes[place] = change
         elif place not in writes:
             after = apply(base, fine) if after is None else after

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp.client_proto import ResponseHandler
@@ -41,8 +42,10 @@ class Exchanges:
     def __init__(self, session: ClientSession, url: URL) -> None:
         """Raises when the session is not of the make that this room knows, whatever the reason."""
         connector: Any = session.connector
+        kind: Any = type(session)
         timeout = session.timeout
-        if session.trace_configs or timeout.sock_read is None:
+        is_watched = session.trace_configs or not isinstance(kind._request, FunctionType)  # noqa: SLF001
+        if is_watched or timeout.sock_read is None:
             raise TypeError("the session is traced, or waits without end")
         connector._factory = partial(_Protocol, loop=connector._loop)  # noqa: SLF001
         self._connector = connector

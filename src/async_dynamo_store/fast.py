@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from .exchange import Answer, Exchanges
@@ -138,8 +139,11 @@ class FastWay:
         template, message = request
         try:
             answer = await template.exchanges.post(message)
-        except Exception as error:  # noqa: BLE001 - whatever it was is botocore's to judge
+        except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError) as error:
             return await _after_failed_try(_as_botocore_has_it(error, template.url), stock_way)
+        except Exception as error:  # noqa: BLE001 - an unknown aiohttp; what it has sent may be sent again
+            self._shut(error)
+            return await stock_way()
         if not _is_good(answer):
             return await _after_failed_try(_as_botocore_reads_it(answer, template.url), stock_way)
         for release_quota in self._credits:

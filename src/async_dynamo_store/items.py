@@ -198,7 +198,7 @@ class Items:
             else:
                 if attributes := answer.get("Attributes"):
                     return Snapshot(attributes), False
-                return write.after, write is first
+                return write.after, write is first and bool(write.operation)
             await pause(attempt)
 
     async def _send(self, write: Write) -> dict[str, Any]:

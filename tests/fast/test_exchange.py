@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -191,6 +192,14 @@ async def test_aiohttp_itself_goes_on_with_the_connection() -> None:
 async def test_a_session_that_is_traced_or_waits_without_end_is_refused(make: Callable[[], Any]) -> None:
     async with make() as session:
         with pytest.raises(TypeError, match="traced, or waits without end"):
+            Exchanges(session, URL("http://127.0.0.1/"))
+
+
+async def test_a_session_whose_requests_are_instrumented_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Datadog does it."""
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", partial(aiohttp.ClientSession._request))
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_read=1)) as session:
+        with pytest.raises(TypeError, match="traced"):
             Exchanges(session, URL("http://127.0.0.1/"))
 
 

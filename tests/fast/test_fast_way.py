@@ -21,6 +21,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import CredentialRetrievalError
 
 from async_dynamo_store import AsyncDynamoStore, AwsConfig, CredentialsError, DynamoDbConfig, UnavailableError
+from async_dynamo_store import exchange as exchange_module
 from async_dynamo_store import fast as fast_module
 from tests.fast.server import ITEM, Recorder, dynamodb_json, recorder
 
@@ -270,6 +271,21 @@ async def test_unknown_aioboto3_goes_the_stock_way_with_one_line(
     caplog.set_level(logging.INFO, "async_dynamo_store")
     async with opened(server.url) as store:
         monkeypatch.delattr(fast_module.FastWay, "_learn")
+        await a_turn(store)
+        await a_turn(store)
+    assert ways(server) == ["stock"] * 4
+    assert [record.message for record in caplog.records if "stock way" in record.message] == [
+        "The fast way is shut for this client, which goes the stock way: AttributeError"
+    ]
+
+
+async def test_unknown_aiohttp_goes_the_stock_way_with_one_line(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its connections may lack what an exchange reaches for, which shows only when there is one."""
+    caplog.set_level(logging.INFO, "async_dynamo_store")
+    monkeypatch.delattr(exchange_module._Protocol, "exchange")
+    async with opened(server.url) as store:
         await a_turn(store)
         await a_turn(store)
     assert ways(server) == ["stock"] * 4

@@ -151,3 +151,23 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert there.exists(), target
         headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
         assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def measured(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.1f} ×"
+
+
+def test_the_processor_times_are_those_of_the_result_file() -> None:
+    result = json.loads((ROOT / "benchmarks/results/turn.json").read_text(encoding="utf-8"))
+    assert result["base"] == "floor"
+    rows = [
+        f"| {contender['title']} | {' | '.join(measured(contender['steps'][step]['cpu_ratio']) for step in ('turn', 'read'))} |"
+        for contender in result["contenders"]
+    ]
+    assert "\n".join(rows) in README
+
+
+def test_the_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert len(pictures) == 3
+    assert all((ROOT / picture).is_file() for picture in pictures)

@@ -8,20 +8,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+_OBJECT = (dict, Mapping)
+"""A dict is told at once, where the check of `Mapping` takes ten times as long."""
+
 
 def at(value: Any, *path: str) -> Any:
     """What sits at `path`, or None."""
     for key in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, _OBJECT):
             return None
-        value = cast("Mapping[str, Any]", value).get(key)
+        value = value.get(key)
     return value
 
 
 def mapping(value: Any, *path: str) -> Mapping[str, Any] | None:
     """The object at `path`, or None."""
     found = at(value, *path)
-    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else None
+    return found if isinstance(found, _OBJECT) else None
 
 
 def sequence(value: Any, *path: str) -> Sequence[Any]:
