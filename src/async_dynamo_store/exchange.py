@@ -100,7 +100,7 @@ class _Protocol(ResponseHandler):
         answer, payload = await self.read()
         if isinstance(answer, Answer):
             return answer
-        lines = [b"", *(name.lower() + b":" + value for name, value in answer.raw_headers)]
+        lines = [b"", *(name.lower() + b": " + value for name, value in answer.raw_headers)]
         return Answer(answer.code, b"\r\n".join(lines), await payload.read())
 
     def _look(self, read_timeout: float) -> None:

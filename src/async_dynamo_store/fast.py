@@ -238,7 +238,8 @@ async def _take_failed_try(**_: Any) -> Any:
 
 
 def _is_good(answer: Answer) -> bool:
-    if answer.status != 200 or b"\r\ncontent-type: application/x-amz-json" not in answer.head:
+    _, _, kind = answer.head.partition(b"\r\ncontent-type:")
+    if answer.status != 200 or not kind.lstrip().startswith(b"application/x-amz-json"):
         return False
     _, named, checksum = answer.head.partition(b"\r\nx-amz-crc32:")
     return not named or checksum.partition(b"\r")[0].strip() == b"%d" % zlib.crc32(answer.body)

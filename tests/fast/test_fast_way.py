@@ -92,6 +92,32 @@ async def test_a_session_token_is_sent_and_signed(server: Recorder) -> None:
     assert all("x-amz-security-token" in request.headers["authorization"] for request in server.seen)
 
 
+@pytest.mark.parametrize(
+    ("status", "head", "is_good"),
+    [
+        (200, "content-type: application/x-amz-json-1.0", True),
+        (200, "content-type:application/x-amz-json-1.0", True),
+        (200, "x-amz-crc32:2745614147\r\ncontent-type: application/x-amz-json-1.1", True),
+        (200, "content-type: application/x-amz-json-1.0\r\nx-amz-crc32: 2745614147", True),
+        (200, "content-type: application/x-amz-json-1.0\r\nx-amz-crc32: 1", False),
+        (200, "content-type: text/html", False),
+        (200, "x-content-type: application/x-amz-json-1.0", False),
+        (200, "x: y", False),
+        (400, "content-type: application/x-amz-json-1.0", False),
+    ],
+)
+def test_which_answer_is_read_here(status: int, head: str, is_good: bool) -> None:
+    answer = exchange_module.Answer(status, f"http/1.1 {status} x\r\n{head}".encode(), b"{}")
+    assert fast_module._is_good(answer) is is_good
+
+
+async def test_a_token_with_a_line_break_is_botocores_to_refuse(server: Recorder) -> None:
+    async with opened(server.url, {"session_token": "one\r\nx-two: 2"}) as store:
+        with pytest.raises(UnavailableError):
+            await store.load("ada")
+    assert server.seen == []
+
+
 async def test_credentials_that_refresh_are_asked_each_time(server: Recorder) -> None:
     """As assume-role, container and SSO credentials do."""
     generations = iter(range(100))
