@@ -67,7 +67,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # The only one that needs pydantic-settings, whose import takes as long as all the others together.
+    # The only one that needs pydantic-settings, which takes long to import.
     if name == "DynamoDbSettings":
         from .settings import DynamoDbSettings
 

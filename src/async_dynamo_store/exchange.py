@@ -4,6 +4,9 @@ aiohttp keeps the connections: how many there are, how they are made, what TLS t
 old. A plain answer, a 200 with a length, is cut out of the bytes; any other one is read by aiohttp's parser.
 """
 
+# As `fast` it has to know insides that are private; what is not as it knows them shuts the fast way.
+# ruff: noqa: SLF001
+
 from __future__ import annotations
 
 import asyncio
@@ -44,15 +47,15 @@ class Exchanges:
         connector: Any = session.connector
         kind: Any = type(session)
         timeout = session.timeout
-        is_watched = session.trace_configs or not isinstance(kind._request, FunctionType)  # noqa: SLF001
+        is_watched = session.trace_configs or not isinstance(kind._request, FunctionType)
         if is_watched or timeout.sock_read is None:
             raise TypeError("the session is traced, or waits without end")
-        connector._factory = partial(_Protocol, loop=connector._loop)  # noqa: SLF001
+        connector._factory = partial(_Protocol, loop=connector._loop)
         self._connector = connector
         self._timeout = timeout
         self._read_timeout = timeout.sock_read
-        self._to = _Destination("POST", url, loop=connector._loop)  # noqa: SLF001
-        self._to.connection_key = ClientRequest("POST", url, loop=connector._loop).connection_key  # noqa: SLF001
+        self._to = _Destination("POST", url, loop=connector._loop)
+        self._to.connection_key = ClientRequest("POST", url, loop=connector._loop).connection_key
 
     async def post(self, request: bytes) -> Answer:
         """Send the bytes of a request and read its answer.
