@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import shlex
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import async_dynamo_store
 from benchmarks import (
     asgi,
     aws_lambda,
@@ -100,6 +102,8 @@ def main() -> None:
         base=arguments.base,
     )
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    # As an installer does with all the others; a checkout is run as it is.
+    compileall.compile_dir(Path(async_dynamo_store.__file__).parent, quiet=1)
     before = machine()
     for name in arguments.questions or QUESTIONS:
         _, run = QUESTIONS[name]

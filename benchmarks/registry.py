@@ -87,13 +87,13 @@ SCALING = (FLOOR, OURS, "pydynox-update", "aiodynamo-update", "aioboto3-resource
 """The turn contenders whose cost against size and load is measured."""
 
 COLD_START = {
-    FLOOR: "aiohttp",
-    OURS: "async_dynamo_store",
-    "pydynox-update": "pydynox",
-    "aiodynamo-update": "aiodynamo.client",
-    "aioboto3-client": "aioboto3",
+    FLOOR: "import aiohttp",
+    OURS: "from async_dynamo_store import AsyncDynamoStore",
+    "pydynox-update": "import pydynox",
+    "aiodynamo-update": "import aiodynamo.client",
+    "aioboto3-client": "import aioboto3",
 }
-"""The turn contenders that are started cold, and the module whose import is measured."""
+"""The turn contenders that are started cold, and the import that is measured."""
 
 
 def installed(distribution: str) -> str | None:

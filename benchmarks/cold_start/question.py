@@ -22,7 +22,7 @@ BASE = "aioboto3-client"
 _IMPORT = """
 import time
 wall, cpu = time.perf_counter(), time.process_time()
-import {module}
+{statement}
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 
@@ -45,7 +45,7 @@ def run(options: Options) -> Result:
 def _measure(contender: Contender, endpoint: str) -> Callable[[str], Measured]:
     def measure(step: str) -> Measured:
         if step == "import":
-            program = _IMPORT.format(module=COLD_START[contender.name])
+            program = _IMPORT.format(statement=COLD_START[contender.name])
             _, (wall, cpu) = _numbers([sys.executable, "-c", program])
             return {"count": 1, "wall": wall, "cpu": cpu}
         command = python("benchmarks.cold_start.child", contender.source, step, endpoint)

@@ -10,7 +10,7 @@ Frameworks that put whole items drop the attribute; the next save of ours starts
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 
 from .changes import Change, Guard, Put, Remove, Replace, find
@@ -27,7 +27,7 @@ _REMEMBERED_SECONDS = 60
 
 def new_token() -> str:
     """A name for one save that no other save has."""
-    return secrets.token_urlsafe(8)
+    return os.urandom(8).hex()
 
 
 def landed(token: str, item: Item) -> bool:

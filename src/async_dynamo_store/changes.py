@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
 
 from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, sum_of
 
@@ -22,8 +22,7 @@ _OPERATOR = re.compile(r" (?:=|\+|>|OR|AND) |\w\(")
 _ZERO: AttributeValue = {"N": "0"}
 
 
-@dataclass(slots=True)
-class Put:
+class Put(NamedTuple):
     """Set `path` to `value`.
 
     `fresh`: nothing was at the path when the change was made, so that a map that another writer has put there
@@ -35,15 +34,13 @@ class Put:
     fresh: bool = False
 
 
-@dataclass(slots=True)
-class Remove:
+class Remove(NamedTuple):
     """Take away what is at `path`."""
 
     path: Path
 
 
-@dataclass(slots=True)
-class Replace:
+class Replace(NamedTuple):
     """What is at `path` becomes `value` (None: nothing), if it still is `old`: how a write that is worked out from what was read stays safe."""
 
     path: Path
@@ -51,8 +48,7 @@ class Replace:
     value: AttributeValue | None
 
 
-@dataclass(slots=True)
-class Increment:
+class Increment(NamedTuple):
     """Add `by` to the number at `path`, which counts as 0 where there is none.
 
     Any other value is replaced by `otherwise`.
@@ -63,8 +59,7 @@ class Increment:
     otherwise: AttributeValue
 
 
-@dataclass(slots=True)
-class Prepend:
+class Prepend(NamedTuple):
     """Put `members` in front of the list at `path`, of which the first `size` members stay."""
 
     path: Path
@@ -119,14 +114,11 @@ def _outcome(item: Item, change: Change) -> AttributeValue | None:
     match change:
         case Put() | Replace():
             return change.value
-        case Remove():
-            return None
         case Increment(path, by):
             old = find(item, path) or {"N": "0"}
             return encode(sum_of(decode(old), decode(by), path_text(path)), path)
         case _:
-            old = find(item, change.path) or {}
-            return {"L": [*change.members, *old.get("L", ())][: change.size]}
+            return None
 
 
 def put(members: Item, path: Path, value: AttributeValue | None) -> Item:
@@ -146,54 +138,53 @@ def put(members: Item, path: Path, value: AttributeValue | None) -> Item:
     return {**members, key: value}
 
 
-@dataclass(slots=True)
-class Guard:
+class Guard(NamedTuple):
     """A condition on one path: `value` is there (None: nothing is there)."""
 
     path: Path
     value: AttributeValue | None
 
 
-@dataclass(slots=True)
-class Alive:
+class Alive(NamedTuple):
     """The condition that the time to live at `path` is not over at `epoch` (seconds)."""
 
     path: Path
     epoch: int
 
 
-@dataclass(slots=True)
 class Expression:
     """The aliases that DynamoDB's expressions stand on; every path segment gets one, so that any key may be reserved, dotted or odd."""
 
-    names: dict[str, str] = field(default_factory=dict)
-    values: dict[str, AttributeValue] = field(default_factory=dict)
+    __slots__ = ("names", "values")
+
+    def __init__(self) -> None:
+        self.names: dict[str | int, str] = {}
+        self.values: dict[str, AttributeValue] = {}
 
     def path(self, path: Path) -> str:
         """The path in aliases: `#0.#1`."""
-        names = self.names
-        aliases: list[str] = []
-        for key in map(str, path):
+        names, text = self.names, ""
+        for key in path:
             alias = names.get(key)
             if alias is None:
-                alias = names[key] = f"#{len(names):x}"
-            aliases.append(alias)
-        return ".".join(aliases)
+                alias = names[key] = f"#{len(names)}"
+            text = f"{text}.{alias}" if text else alias
+        return text
 
     def value(self, value: AttributeValue) -> str:
         """The placeholder of a value: `:0`."""
-        placeholder = f":{len(self.values):x}"
+        placeholder = f":{len(self.values)}"
         self.values[placeholder] = value
         return placeholder
 
     def guard(self, guard: Guard | Alive) -> str:
         """A guard as a condition."""
+        name = self.path(guard.path)
         if isinstance(guard, Alive):
-            name = self.path(guard.path)
             return f"(attribute_not_exists({name}) OR {name} > {self.value({'N': str(guard.epoch)})})"
         if guard.value is None:
-            return f"attribute_not_exists({self.path(guard.path)})"
-        return f"{self.path(guard.path)} = {self.value(guard.value)}"
+            return f"attribute_not_exists({name})"
+        return f"{name} = {self.value(guard.value)}"
 
     def parameters(self, condition: str) -> dict[str, Any]:
         """The request's parameters for a condition written with these aliases."""
@@ -251,35 +242,43 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
             sets.append(f"{name} = {expression.value(write.value)}")
         else:
             removes.append(name)
-    clauses = (f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts)
-    return " ".join(clauses)
+    if not removes:
+        return f"SET {', '.join(sets)}"
+    return f"SET {', '.join(sets)} REMOVE {', '.join(removes)}" if sets else f"REMOVE {', '.join(removes)}"
 
 
-def _conditions(writes: Sequence[Change], expression: Expression) -> Iterator[str]:
+def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
+    conditions: list[str] = []
     parents = {write.path[:-1] for write in writes if len(write.path) > 1}
     if parents:
         a_map = expression.value({"S": "M"})
-        for parent in sorted(parents):
-            yield f"attribute_type({expression.path(parent)}, {a_map})"
+        conditions += [f"attribute_type({expression.path(parent)}, {a_map})" for parent in sorted(parents)]
     for write in writes:
         if isinstance(write, Replace):
-            yield expression.guard(Guard(write.path, write.old))
+            conditions.append(expression.guard(Guard(write.path, write.old)))
         elif isinstance(write, Increment):
             name, a_number = expression.path(write.path), expression.value({"S": "N"})
-            yield f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))"
+            conditions.append(f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))")
         elif isinstance(write, Put) and write.fresh and "M" in write.value:
-            yield expression.guard(Guard(write.path, None))
+            conditions.append(expression.guard(Guard(write.path, None)))
+    return conditions
 
 
 def _fold(changes: Sequence[Change], base: Item, after: Item | None, limit: int) -> list[Change]:
     fine = [part for change in changes for part in _refine(change, base)]
-    places = _apart([_first_gap(change.path, base) for change in fine])
+    paths = [change.path for change in fine]
+    written = set(paths)
+    places = [_place(path, base, written) for path in paths]
+    if places == paths and len(written) == len(paths) <= limit:
+        return fine
     while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
         places = [parent if place[: len(parent)] == parent else place for place in places]
-    shared = Counter(places) if len(set(places)) < len(places) else Counter[Path]()
+    counts: dict[Path, int] = {}
+    for place in places:
+        counts[place] = counts.get(place, 0) + 1
     writes: dict[Path, Change] = {}
     for change, place in zip(fine, places, strict=True):
-        if place == change.path and shared[place] <= 1 and not isinstance(change, Prepend):
+        if place == change.path and counts[place] == 1:
             writes[place] = change
         elif place not in writes:
             after = apply(base, fine) if after is None else after
@@ -290,7 +289,7 @@ def _fold(changes: Sequence[Change], base: Item, after: Item | None, limit: int)
 def _refine(change: Change, base: Item) -> Iterable[Change]:
     """A fresh map that meets a map becomes a change for each member.
 
-    A map or an increment that meets another type replaces it.
+    A map or an increment that meets another type replaces it, and so does a list that grows.
     """
     if isinstance(change, Put):
         if not change.fresh or "M" not in change.value or not (old := find(base, change.path)):
@@ -302,32 +301,26 @@ def _refine(change: Change, base: Item) -> Iterable[Change]:
         return [finer for part in parts for finer in _refine(part, base)]
     if isinstance(change, Increment) and "N" not in (old := find(base, change.path) or _ZERO):
         return (Replace(change.path, old, change.otherwise),)
+    if isinstance(change, Prepend):
+        old = find(base, change.path)
+        grown = [*change.members, *(old or {}).get("L", ())][: change.size]
+        return (Replace(change.path, old, {"L": grown}),)
     return (change,)
 
 
-def _first_gap(path: Path, base: Item) -> Path:
-    """The path, or its shortest beginning at which the base has no map to go into."""
-    members = base
-    for length, key in enumerate(path[:-1], 1):
-        parent = members.get(str(key))
-        if parent is None or "M" not in parent:
+def _place(path: Path, base: Item, written: AbstractSet[Path]) -> Path:
+    """The path, or its shortest beginning that has to be written as a whole.
+
+    That is one at which the base has no map to go into, or where there is a write already: DynamoDB refuses
+    document paths that overlap.
+    """
+    members: dict[Any, AttributeValue] = base
+    for length in range(1, len(path)):
+        parent = members.get(path[length - 1])
+        if parent is None or "M" not in parent or path[:length] in written:
             return path[:length]
         members = parent["M"]
     return path
-
-
-def _apart(places: list[Path]) -> list[Path]:
-    """The places, those inside another one moved up to it: DynamoDB refuses document paths that overlap."""
-    outer = set(places)
-    apart: list[Path] = []
-    for place in places:
-        for length in range(1, len(place)):
-            if place[:length] in outer:
-                apart.append(place[:length])
-                break
-        else:
-            apart.append(place)
-    return apart
 
 
 def _busiest_parent(places: set[Path], limit: int) -> Path | None:

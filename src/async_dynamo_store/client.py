@@ -119,7 +119,7 @@ class Client:
         The first task that asks makes it, the others wait for the same one. Raises `StoreClosedError` after
         `aclose`, `CredentialsError` for a profile that does not exist.
         """
-        await self._connection()
+        await self._connect()
 
     async def aclose(self) -> None:
         """Close the running loop's client; calls after this raise `StoreClosedError`."""
@@ -133,22 +133,21 @@ class Client:
             await connection.close()
         self._drop_dead_loops()
 
-    async def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """One operation (`get_item`, `update_item`, …) with botocore's retries.
 
         Raises `ConditionFailed`, `InvalidRequest`, or the `BackendError` that says what went wrong.
         """
-        left = time_left()
         try:
-            async with asyncio.timeout(None if left == math.inf else left) as under_way:
-                connection = await self._connection()
-                connection.calls.add(under_way)
+            connection = self._connection() or await self._connect()
+            async with asyncio.timeout(None) as under_way:
+                connection.bound(under_way, _ends_at.get())
                 try:
                     stock_way = partial(getattr(connection.client, operation), **parameters)
                     fast = connection.fast
                     return await (fast.call(operation, parameters, stock_way) if fast else stock_way())
                 finally:
-                    connection.calls.discard(under_way)
+                    del connection.calls[under_way]
         except StoreClosedError:
             raise
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
@@ -162,17 +161,24 @@ class Client:
         seconds, left = self._config.timeout_seconds, time_left()
         if left <= 0:
             raise UnavailableError("No time was left to ask DynamoDB; nothing was sent. Allow more time.")
+        token = _ends_at.set(time.monotonic() + min(seconds, left))
         try:
-            with time_limit(seconds):
-                return await operation()
+            return await operation()
         except TimeoutError as error:
             budget = f"timeout_seconds={seconds:g}" if seconds <= left else f"the {left:.2g} s that were left"
             raise UnavailableError(
                 f"DynamoDB gave no answer within {budget}. Check the network and the endpoint,"
                 " or allow more time."
             ) from error
+        finally:
+            _ends_at.reset(token)
 
-    async def _connection(self) -> _Connection:
+    def _connection(self) -> _Connection | None:
+        """The open client of the running loop, if there is one."""
+        connection = self._connections.get(asyncio.get_running_loop())
+        return connection if connection and connection.client and not self._is_closed else None
+
+    async def _connect(self) -> _Connection:
         if self._is_closed:
             raise StoreClosedError("This store is closed. Make a new AsyncDynamoStore, or close it later.")
         loop = asyncio.get_running_loop()
@@ -180,13 +186,14 @@ class Client:
         if connection is None:
             self._drop_dead_loops()
             connection = self._connections[loop] = _Connection(loop, self._open, self._accelerate)
-        if connection.client is None:
-            try:
+        left = time_left()
+        try:
+            async with asyncio.timeout(None if left == math.inf else left):
                 await asyncio.shield(connection.opening)
-            except Exception as error:  # noqa: BLE001 - one place gives every error its type
-                if self._connections.get(loop) is connection:
-                    del self._connections[loop]
-                self._raise_typed(error, "open")
+        except Exception as error:  # noqa: BLE001 - one place gives every error its type
+            if connection.opening.done() and self._connections.get(loop) is connection:
+                del self._connections[loop]
+            self._raise_typed(error, "open")
         return connection
 
     async def _open(self, stack: AsyncExitStack) -> DynamoDBClient:
@@ -252,8 +259,11 @@ class _Connection:
         self.client: DynamoDBClient | None = None
         self.fast: FastWay | None = None
         self.stack = AsyncExitStack()
-        self.calls: set[asyncio.Timeout] = set()
+        self.calls: dict[asyncio.Timeout, float] = {}
         self.opening = loop.create_task(self._open(connect, accelerate))
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
 
     async def _open(
         self, connect: Callable[[AsyncExitStack], Awaitable[DynamoDBClient]], accelerate: bool
@@ -265,6 +275,29 @@ class _Connection:
             self.fast = fast_way(client)
         self.client = client
 
+    def bound(self, call: asyncio.Timeout, ends_at: float) -> None:
+        """End a call at a moment of the monotonic clock."""
+        self.calls[call] = ends_at
+        if ends_at < self._looks_at:
+            self._look_at(ends_at)
+
+    def _look_at(self, moment: float) -> None:
+        # One timer that moves on is cheaper than one for each call, which nearly all are in vain.
+        if self._timer:
+            self._timer.cancel()
+        self._looks_at = moment
+        self._timer = self._loop.call_later(moment - time.monotonic(), self._look)
+
+    def _look(self) -> None:
+        self._looks_at = math.inf
+        now = time.monotonic()
+        for call, ends_at in self.calls.items():
+            if ends_at <= now and not call.expired():
+                call.reschedule(0)
+        left = min((ends_at for ends_at in self.calls.values() if ends_at > now), default=math.inf)
+        if left < math.inf:
+            self._look_at(left)
+
     async def close(self) -> None:
         """Close the client.
 
@@ -272,9 +305,12 @@ class _Connection:
         """
         await asyncio.wait([self.opening])
         for call in self.calls:
-            call.reschedule(0)
+            if not call.expired():
+                call.reschedule(0)
         while self.calls:  # noqa: ASYNC110 - it takes each call one step of the loop to notice
             await asyncio.sleep(0)
+        if self._timer:
+            self._timer.cancel()
         await self.stack.aclose()
 
     def drop(self) -> None:

@@ -13,8 +13,6 @@ from itertools import zip_longest
 from operator import is_
 from typing import Any
 
-import orjson
-
 from .errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
 
 AttributeValue = dict[str, Any]
@@ -423,37 +421,6 @@ def _number_size(text: str) -> int:
     number = Decimal(text).normalize(_EXACT)
     sign, digits, exponent = number.as_tuple()
     return (len(digits) + int(exponent) % 2 + 1) // 2 + 1 + sign if number else 1
-
-
-class Snapshot:
-    """An item as it was read or written, packed as its JSON text while nobody looks at it.
-
-    That is a tenth of the memory while a turn waits, and of what Python's garbage collector has to look at.
-    """
-
-    __slots__ = ("_item", "_text")
-
-    def __init__(self, item: Item) -> None:
-        self._item: Item | None = item
-        self._text: bytes | None = None
-
-    @property
-    def item(self) -> Item:
-        """The item in wire form."""
-        item = self._item
-        if item is None:
-            item = self._item = orjson.loads(self._text or b"{}")
-        return item
-
-    def pack(self) -> int | None:
-        """Let go of the wire form; returns the bytes of the text. An item with bytes in it has none, and stays."""
-        if self._text is None:
-            try:
-                self._text = orjson.dumps(self._item)
-            except TypeError:
-                return None
-        self._item = None
-        return len(self._text)
 
 
 def item_size(item: Item) -> int:

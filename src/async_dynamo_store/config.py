@@ -4,8 +4,6 @@ Every field is read in snake_case and in Jovo's camelCase; unknown keys are erro
 show the input here, since it may hold a secret.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -159,14 +157,16 @@ class StoredElements(_Model):
     @property
     def session_element(self) -> SessionElement | None:
         """The session's settings; None when sessions are not stored."""
-        element = SessionElement(enabled=self.session) if isinstance(self.session, bool) else self.session
-        return element if element.enabled else None
+        if isinstance(self.session, bool):
+            return SessionElement() if self.session else None
+        return self.session if self.session.enabled else None
 
     @property
     def history_elements(self) -> HistoryElements | None:
         """The history's settings; None when no history is stored."""
-        element = HistoryElements(enabled=self.history) if isinstance(self.history, bool) else self.history
-        return element if element.enabled else None
+        if isinstance(self.history, bool):
+            return HistoryElements() if self.history else None
+        return self.history if self.history.enabled else None
 
 
 class Ttl(_Model):
@@ -230,7 +230,7 @@ class DynamoDbConfig(_Model):
     write_capacity_units: PositiveInt | None = None
     global_secondary_indexes: tuple[GlobalSecondaryIndex, ...] = ()
     layout: Layout = "jovo4"
-    stored_elements: StoredElements = Field(default_factory=StoredElements)
+    stored_elements: StoredElements = Field(default_factory=StoredElements.model_construct)
     on_conflict: OnConflict = "merge"
     on_load_error: Literal["raise", "anonymous"] = "raise"
     empty_strings: Literal["keep", "null"] = "keep"

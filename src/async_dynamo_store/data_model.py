@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -10,7 +10,7 @@ from copy import deepcopy
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Generic, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, cast, get_args
 
 import orjson
 from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr, ValidationError
@@ -35,9 +35,6 @@ _PYDANTICS_OWN = frozenset(get_args(core_schema.ErrorType))
 _QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
 """What the context of pydantic's own errors calls the parts of their messages that may quote the input."""
 
-Prints = dict[str, bytes | None]
-"""A fingerprint for each key of a dict."""
-
 DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -52,8 +49,8 @@ class DataModel(Protocol[DataT]):
         """The user's data, and its baseline."""
         ...
 
-    def baseline(self, data: DataT, before: Any = None) -> Any:
-        """What `write` and `changed` tell changes by; `before` is the baseline at the load.
+    def baseline(self, data: DataT) -> Any:
+        """What `write` and `changed` tell changes by.
 
         Raises `UnsupportedValueError` for data that is no map.
         """
@@ -63,35 +60,65 @@ class DataModel(Protocol[DataT]):
         """The map to be stored, from the baselines at the load and now."""
         ...
 
-    def changed(self, baseline: Any, now: Any) -> AbstractSet[str] | None:
+    def changed(self, data: DataT, baseline: Any, now: Any) -> AbstractSet[str] | None:
         """The keys of the map to be stored that may have changed; None where each has to be looked at."""
         ...
 
 
+class Prints(NamedTuple):
+    """What a dict looks like: its keys, and its JSON text without the members that JSON has no form for."""
+
+    keys: tuple[Any, ...]
+    text: bytes
+    is_whole: bool
+
+
 class PlainData:
-    """`user.data` as a plain dict. Its baseline has a fingerprint for each key."""
+    """`user.data` as a plain dict. Its baseline is its JSON text, so that most values need no closer look at the save."""
 
     def read(self, stored: dict[str, Any], attribute: str) -> tuple[dict[str, Any], Prints]:
         """The stored map itself."""
         return stored, self.baseline(stored)
 
-    def baseline(self, data: dict[str, Any], before: Prints | None = None) -> Prints:
-        """What each value looks like, so that most of them need no closer look at the save."""
+    def baseline(self, data: dict[str, Any]) -> Prints:
+        """What the dict looks like now."""
         if not isinstance(data, dict):
             raise UnsupportedValueError(f"user.data is {type(data).__qualname__}; set it to a dict", "data")
-        before = before or {}
-        return {key: _fingerprint(value, before.get(key)) for key, value in data.items()}
+        try:
+            return Prints(tuple(data), orjson.dumps(data, option=_AS_PLAIN_JSON), is_whole=True)
+        except (TypeError, ValueError):
+            members = filter(None, itertools.starmap(_member_text, data.items()))
+            return Prints(tuple(data), b"{%b}" % b",".join(members), is_whole=False)
 
     def write(
-        self, data: dict[str, Any], stored: Callable[[], dict[str, Any]], baseline: Prints, now: Prints
+        self, data: dict[str, Any], stored: Callable[[], dict[str, Any]], baseline: Any, now: Any
     ) -> dict[str, Any]:
         """The dict itself."""
         return data
 
-    def changed(self, baseline: Prints, now: Prints) -> AbstractSet[str]:
-        """The keys whose fingerprint is another one now, and those without one."""
-        changed = baseline.keys() - now.keys()
-        changed.update(key for key, print_ in now.items() if print_ is None or print_ != baseline.get(key))
+    def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
+        """The keys that have changed, and those that have to be looked at."""
+        # JSON writes a NaN as null too.
+        nulls = sum(value is None for value in data.values())
+        is_exact = baseline.is_whole and now.is_whole and now.text.count(b"null") == nulls
+        if now.text == baseline.text and is_exact:
+            return set()
+        changed = set(baseline.keys).difference(data)
+        if not is_exact:
+            changed.update(key for key, value in data.items() if not _is_exact(key, value))
+        begin, is_same = 1, True
+        for key, value in data.items():
+            # A text that ends with whole members ends with these members.
+            if not is_same and baseline.text.endswith(now.text[begin - 1 :]):
+                break
+            text = _member_text(key, value)
+            if text is None:
+                continue
+            end = begin + len(text)
+            is_same = is_same and baseline.text.startswith(now.text[begin : end + 1], begin)
+            if not is_same:
+                changed.add(key)
+            begin = end + 1
         return changed
 
 
@@ -131,7 +158,7 @@ class ModelData(Generic[ModelT]):
             attribute,
         ) from clean
 
-    def baseline(self, data: ModelT, before: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def baseline(self, data: ModelT) -> tuple[dict[str, Any], dict[str, Any]]:
         """The model's values now: all of them, and those that were set."""
         if not isinstance(data, self._model):
             raise UnsupportedValueError(
@@ -139,7 +166,7 @@ class ModelData(Generic[ModelT]):
             )
         return self._dump(data), self._dump(data, exclude_unset=True)
 
-    def changed(self, baseline: Any, now: Any) -> None:
+    def changed(self, data: ModelT, baseline: Any, now: Any) -> None:
         """Each has to be looked at: what is written may be older than what the model makes of it."""
 
     def write(self, data: ModelT, stored: Callable[[], dict[str, Any]], baseline: Any, now: Any) -> Any:
@@ -202,19 +229,18 @@ class ModelData(Generic[ModelT]):
         return cast("dict[str, Any]", _storable(native))
 
 
-def _fingerprint(value: Any, before: bytes | None) -> bytes | None:
-    """Bytes that equal those of another value, `before`, only if both are stored alike.
-
-    None for a value that has none.
-    """
+def _member_text(key: Any, value: Any) -> bytes | None:
+    """A member of a dict as JSON writes it between its braces; None for what JSON has no form for."""
     try:
-        text = orjson.dumps(value, option=_AS_PLAIN_JSON)
-        if text == before:
-            return before
-        # JSON writes a NaN as null too.
-        return marshal.dumps(value, 2) if b"null" in text else text
+        return orjson.dumps({key: value}, option=_AS_PLAIN_JSON)[1:-1]
     except (TypeError, ValueError):
         return None
+
+
+def _is_exact(key: Any, value: Any) -> bool:
+    """Whether the JSON text of a member is that of no other one."""
+    text = _member_text(key, value)
+    return text is not None and (value is None or b"null" not in text)
 
 
 def member_names(parent: object, key: str, where: str) -> tuple[str, str]:

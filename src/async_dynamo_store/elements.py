@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import uuid4
 
 from .bookkeeping import ATTRIBUTE
 from .changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
-from .codec import AttributeValue, Item, Path, Snapshot, decode, encode, path_text, same, size_of, sum_of
+from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, size_of, sum_of
 from .errors import UnsupportedValueError
 from .history import history_item
-from .jovo3 import context_item, meta_data_changes
 from .layout import LAYOUTS, javascript_time, read_map, read_text, read_time, unreadable
 from .record import DataT, History, Loaded, Session, Taken, UserRecord
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .config import DynamoDbConfig, IndexKey
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WORTH_A_WRITE = 0.1
 """An expiry is refreshed by a write of its own when it would move by more than this part of itself."""
+_FEW_CHANGES = 8
 _MAX_INDEX_KEY_BYTES = {"HASH": 2048, "RANGE": 1024}
 """AWS, 'Quotas in Amazon DynamoDB', 'Partition keys and sort keys'."""
 
@@ -32,6 +33,7 @@ class Elements(Generic[DataT]):
 
     def __init__(self, config: DynamoDbConfig, data_model: DataModel[DataT]) -> None:
         self.layout = LAYOUTS[config.layout]
+        self._data_name = path_text(self.layout.data)
         self._data_model = data_model
         self._empty_strings_as_null = config.empty_strings == "null"
         self._stores_data = config.stored_elements.user
@@ -39,12 +41,19 @@ class Elements(Generic[DataT]):
         self._updated_at = self.layout.updated_at if config.stored_elements.updated_at else None
         self._session = config.stored_elements.session_element
         self._history = config.stored_elements.history_elements
-        self._history_item = context_item if config.layout == "jovo3" else history_item
+        self._history_item = history_item
+        self._meta_data_changes: Callable[..., Iterable[Change]] | None = None
+        if config.layout == "jovo3":
+            from .jovo3 import context_item, meta_data_changes
+
+            self._history_item = context_item
+            self._meta_data_changes = meta_data_changes
         self._ttl = config.ttl
         index_keys = [key for index in config.global_secondary_indexes for key in index.keys]
         # Of two uses of one attribute the RANGE key has the lower limit.
         index_keys.sort(key=lambda key: key.key_type)
         self._index_keys = {key.attribute_name: key for key in index_keys}.values()
+        self._index_sources = {key.path.partition(".")[0] for key in index_keys}
         self._kept_up: list[Path] = [(ATTRIBUTE,), *((key.attribute_name,) for key in self._index_keys)]
         self._kept_up += [path for path in (self._created_at, self._updated_at) if path]
         self._kept_up += [(self._ttl.attribute,)] if self._ttl else []
@@ -57,7 +66,7 @@ class Elements(Generic[DataT]):
         item = loaded.item or {}
         self.check(item)
         members = read_map(item, self.layout.data) if self._stores_data else {}
-        data, loaded.baseline = self._data_model.read(decode({"M": members}), path_text(self.layout.data))
+        data, loaded.baseline = self._data_model.read(decode({"M": members}), self._data_name)
         return UserRecord(
             id=user_id,
             data=data,
@@ -83,7 +92,7 @@ class Elements(Generic[DataT]):
 
     def anonymous(self) -> UserRecord[DataT]:
         """The record of nobody: empty, neither loaded nor saved."""
-        return UserRecord(id="", data=self._data_model.read({}, path_text(self.layout.data))[0])
+        return UserRecord(id="", data=self._data_model.read({}, self._data_name)[0])
 
     def join_session(self, turn: Turn[DataT]) -> None:
         """Make the turn's session and the user's one: the platform's own if it has one, else the stored one."""
@@ -108,14 +117,14 @@ class Elements(Generic[DataT]):
     def changes(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> list[Change]:
         """What the turn has changed in the record; empty when nothing has to be written."""
         model = self._data_model
-        baseline = model.baseline(record.data, loaded.baseline) if self._stores_data else None
+        baseline = model.baseline(record.data) if self._stores_data else None
         changes = [*self._data_changes(record, loaded, baseline), *self._history_changes(loaded)]
-        if self.layout.meta_data and loaded.request:
-            changes += meta_data_changes(loaded.request, record.session, loaded.item or {}, now)
+        if self._meta_data_changes and loaded.request:
+            changes += self._meta_data_changes(loaded.request, record.session, loaded.part(()), now)
         changes += self._session_changes(record.session, loaded, now, is_writing=bool(changes))
         if not changes:
             loaded.taken = None
-            return [*self._expiry(loaded.item, now)] if self._ttl and loaded.item else []
+            return [*self._expiry(loaded.part(()), now)] if self._ttl and loaded.snapshot else []
         loaded.taken = Taken(baseline, loaded.increments.copy(), len(loaded.new_turns))
         return changes
 
@@ -169,6 +178,15 @@ class Elements(Generic[DataT]):
                 kept = put(kept, path, value)
         return kept
 
+    def written(self, changes: Sequence[Change]) -> set[str] | None:
+        """The members of the data that a write of these changes has to know; None for all of them."""
+        # Many changes may become a single one of the whole map.
+        if len(changes) > _FEW_CHANGES:
+            return None
+        data = self.layout.data
+        keys = {str(change.path[len(data)]) for change in changes if change.path[: len(data)] == data}
+        return keys.union(self._index_sources)
+
     def saved(
         self,
         record: UserRecord[DataT],
@@ -192,7 +210,7 @@ class Elements(Generic[DataT]):
             item = apply(loaded.item or {}, changes)
             for path in self._kept_up:
                 item = put(item, path, find(after.item, path))
-            loaded.snapshot = Snapshot(item)
+            loaded.snapshot = Snapshot(item, self.layout.data)
             record.created_at = read_time(item, self._created_at)
             record.updated_at = read_time(item, self._updated_at)
         self._give_back(loaded)
@@ -215,13 +233,13 @@ class Elements(Generic[DataT]):
     def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, now: Any) -> Iterator[Change]:
         if not self._stores_data:
             return
-        changed = self._data_model.changed(loaded.baseline, now)
+        changed = self._data_model.changed(record.data, loaded.baseline, now)
         if changed is not None:
             changed = changed | {keys[0] for keys in loaded.increments}
             if not changed:
                 return
         path = self.layout.data
-        members = read_map(loaded.item or {}, path)
+        members = read_map((loaded.item or {}) if changed is None else loaded.part(changed), path)
         written = self._data_model.write(record.data, lambda: decode({"M": members}), loaded.baseline, now)
         if changed is not None:
             members = {key: value for key, value in members.items() if key in changed}
@@ -286,7 +304,7 @@ class Elements(Generic[DataT]):
                 whole["id"] = {"S": session.id}
             yield Put(root, {"M": whole})
             return
-        changed = self._diff(read_map(loaded.item or {}, path), data["M"], path)
+        changed = self._diff(read_map(loaded.part(()), path), data["M"], path)
         yield from changed
         refresh_after = _WORTH_A_WRITE * timedelta(seconds=self._session.expires_after_seconds)
         age = now - session.updated_at if session.updated_at else None

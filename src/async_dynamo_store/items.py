@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from . import bookkeeping
 from .changes import Alive, Change, Expression, Guard, Increment, apply, find, plan, put
 from .client import ConditionFailed, InvalidRequest, time_left
-from .codec import MAX_ITEM_BYTES, Snapshot, check_item_size, path_text
+from .codec import MAX_ITEM_BYTES, check_item_size, path_text
 from .errors import BackendError, UnsupportedValueError
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Iterable, Sequence
     from datetime import datetime
 
     from .client import Client
@@ -60,6 +61,11 @@ class Items:
         self._config = config
         self._client = client
         self._elements = elements
+        self._table_name = config.table_name
+        self._primary_key = config.primary_key
+        self._sort_key: Item = (
+            {config.sort_key_column: {"S": config.sort_key}} if config.sort_key_column else {}
+        )
 
     async def read(self, key: str, now: datetime) -> Item | None:
         """The item, None where there is none or its time is over."""
@@ -68,16 +74,16 @@ class Items:
 
     async def read_many(self, keys: Iterable[str], now: datetime) -> dict[str, Item]:
         """The items that exist, by key."""
-        table = self._config.table_name
+        table = self._table_name
         found: dict[str, Item] = {}
         wanted = [self._key(key) for key in keys]
         while wanted:
             batch, wanted = wanted[:_KEYS_OF_A_BATCH], wanted[_KEYS_OF_A_BATCH:]
             request = {table: {"Keys": batch, "ConsistentRead": self._config.consistent_read}}
-            answer = await self._client.call("batch_get_item", RequestItems=request)
+            answer = await self._client.call("batch_get_item", {"RequestItems": request})
             for item in answer["Responses"].get(table, ()):
                 if self._alive(item, now):
-                    found[item[self._config.primary_key]["S"]] = item
+                    found[item[self._primary_key]["S"]] = item
             if left := answer.get("UnprocessedKeys", {}).get(table):
                 wanted += left["Keys"]
                 await pause(len(left["Keys"]))
@@ -112,7 +118,7 @@ class Items:
         for item in page["Items"]:
             if any("S" not in item.get(name, {}) for name, _, _ in self._config.key_schema):
                 raise InvalidRequest("The table has items without the key that the configuration asks for.")
-            key = item[self._config.primary_key]["S"]
+            key = item[self._primary_key]["S"]
             if self._key(key).items() <= item.items() and self._alive(item, now):
                 found[key] = item
         return found, page.get("LastEvaluatedKey")
@@ -120,7 +126,7 @@ class Items:
     def plan_write(
         self,
         key: str,
-        base: Item | None,
+        base: Snapshot | None,
         changes: Sequence[Change],
         mode: OnConflict,
         now: datetime,
@@ -130,11 +136,20 @@ class Items:
 
         Raises `ItemTooLargeError` for what would be too large.
         """
-        before = base or {}
+        # A guard keeps a write off from what it would have needed to know of the others, which then is planned again.
+        keys = self._elements.written(changes) if mode == "merge" else None
+        stored = None if base is None else base.item if keys is None else base.part(keys)
+        before = stored or {}
         self._elements.check(before)
         after = apply(before, changes)
         write = Write(
-            key, changes, mode, now, token or bookkeeping.new_token(), self._marks(base), Snapshot(after)
+            key,
+            changes,
+            mode,
+            now,
+            token or bookkeeping.new_token(),
+            self._marks(stored),
+            base or self._snapshot(after),
         )
         if after == before:
             return write
@@ -147,29 +162,31 @@ class Items:
         after = self._key(key) | apply(after, stamps)
         if mode == "overwrite":
             after = self._key(key) | self._elements.known(after)
-        write.after = Snapshot(after)
-        # As JSON no item is smaller than DynamoDB counts it, and its text is wanted anyway.
-        if (write.after.pack() or MAX_ITEM_BYTES + 1) > MAX_ITEM_BYTES:
-            check_item_size(after)
-        if base is None or mode == "overwrite":
+        write.after = self._snapshot(after) if base is None or keys is None else base.replaced(after, keys)
+        write.after.pack()
+        if write.after.size > MAX_ITEM_BYTES:
+            check_item_size(write.after.item)
+        if stored is None or mode == "overwrite":
             write.operation = "put_item"
             write.parameters = {
                 "Item": after,
-                **self._put_condition(key, base, mode, write.token, int(epoch)),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **self._put_condition(key, stored, mode, write.token, int(epoch)),
             }
         else:
-            guards = self._same_item(key, base)
+            guards = self._same_item(key, stored)
             if mode == "raise":
                 guards += [
-                    Guard((name,), value) for name, value in base.items() if name not in self._key(key)
+                    Guard((name,), value) for name, value in stored.items() if name not in self._key(key)
                 ]
-                guards += [] if bookkeeping.ATTRIBUTE in base else [Guard((bookkeeping.ATTRIBUTE,), None)]
+                guards += [] if bookkeeping.ATTRIBUTE in stored else [Guard((bookkeeping.ATTRIBUTE,), None)]
             counting = any(isinstance(change, Increment) for change in changes)
             write.operation = "update_item"
             write.parameters = {
                 "Key": self._key(key),
                 "ReturnValues": "ALL_NEW" if counting else "NONE",
-                **plan([*changes, *stamps], base, [*guards, bookkeeping.not_landed(write.token)], after),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **plan([*changes, *stamps], stored, [*guards, bookkeeping.not_landed(write.token)], after),
             }
         return write
 
@@ -183,30 +200,27 @@ class Items:
         attempt = 0
         while True:
             try:
-                answer = await self._send(write)
+                answer = await self._call(write.operation, **write.parameters) if write.operation else {}
             except ConditionFailed as failed:
                 stored = failed.item
                 if stored is not None and bookkeeping.landed(write.token, stored):
-                    return Snapshot(stored), False
+                    return self._snapshot(stored), False
                 base = first.marks
                 same_user = base is None or (stored is not None and not self._is_other_item(stored, base))
                 attempt += 1
                 if write.mode != "merge" or not same_user or attempt == _TRIES:
                     raise
-                latest = self._alive(stored, write.now)
+                alive = self._alive(stored, write.now)
+                latest = None if alive is None else self._snapshot(alive)
                 write = self.plan_write(write.key, latest, write.changes, write.mode, write.now, write.token)
             else:
                 if attributes := answer.get("Attributes"):
-                    return Snapshot(attributes), False
+                    return self._snapshot(attributes), False
                 return write.after, write is first and bool(write.operation)
             await pause(attempt)
 
-    async def _send(self, write: Write) -> dict[str, Any]:
-        if not write.operation:
-            return {}
-        return await self._call(
-            write.operation, ReturnValuesOnConditionCheckFailure="ALL_OLD", **write.parameters
-        )
+    def _snapshot(self, item: Item) -> Snapshot:
+        return Snapshot(item, self._elements.layout.data)
 
     def _marks(self, base: Item | None) -> Item | None:
         """What tells the user in `base` from one who comes later under the same key."""
@@ -252,7 +266,8 @@ class Items:
             _check_number(base, change)
             try:
                 # With the token of the first try: one that comes late must not land beside this one.
-                after, _ = await self.write(self.plan_write(key, base, [change], "merge", now, token))
+                latest = None if base is None else self._snapshot(base)
+                after, _ = await self.write(self.plan_write(key, latest, [change], "merge", now, token))
             except ConditionFailed as failed:
                 # Deleted since it was read. This change is no turn that began before: it makes the user anew.
                 base = self._alive(failed.item, now)
@@ -290,7 +305,7 @@ class Items:
     ) -> dict[str, Any]:
         expression = Expression()
         if base is None and mode != "overwrite":
-            condition = f"attribute_not_exists({expression.path((self._config.primary_key,))})"
+            condition = f"attribute_not_exists({expression.path((self._primary_key,))})"
             if self._config.ttl:
                 condition += f" OR NOT {expression.guard(Alive((self._config.ttl.attribute,), epoch))}"
             return expression.parameters(condition)
@@ -299,7 +314,7 @@ class Items:
             same = " AND ".join(map(expression.guard, self._same_item(key, base)))
             # Or an item that another framework has put in its place, of the user who was created then.
             put = [
-                f"attribute_exists({expression.path((self._config.primary_key,))})",
+                f"attribute_exists({expression.path((self._primary_key,))})",
                 expression.guard(Guard(bookkeeping.ID, None)),
             ]
             created_at = self._elements.layout.created_at
@@ -332,13 +347,11 @@ class Items:
         return bookkeeping.is_other_item(item, base, self._elements.layout.created_at)
 
     def _key(self, key: str) -> Item:
-        keys: Item = {self._config.primary_key: {"S": key}}
-        if self._config.sort_key_column:
-            keys[self._config.sort_key_column] = {"S": self._config.sort_key}
-        return keys
+        return {self._primary_key: {"S": key}, **self._sort_key}
 
-    async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        return await self._client.call(operation, TableName=self._config.table_name, **parameters)
+    def _call(self, operation: str, **parameters: Any) -> Awaitable[dict[str, Any]]:
+        parameters["TableName"] = self._table_name
+        return self._client.call(operation, parameters)
 
 
 def _check_number(item: Item | None, change: Change) -> None:

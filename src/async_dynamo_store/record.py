@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple
 
 from typing_extensions import TypeVar
 
@@ -15,11 +15,11 @@ from .errors import StoreError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from .codec import Snapshot
     from .requests import Request
+    from .snapshot import Snapshot
 
 DataT = TypeVar("DataT", default=dict[str, Any])
 """What `user.data` is: a plain dict, or the store's `data_model`."""
@@ -68,8 +68,7 @@ class History:
         return self.items[0] if self.items else None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What a save under way has taken of a record; what comes after that is for the next save."""
 
     baseline: Any
@@ -95,7 +94,7 @@ class Loaded:
     increments: dict[tuple[str, ...], int | float | Decimal] = field(default_factory=dict)
     new_turns: list[dict[str, Any]] = field(default_factory=list)
     taken: Taken | None = None
-    saving: asyncio.Task[None] | None = None
+    saving: asyncio.Future[None] | None = None
     request: Request | None = None
     deleted: Literal["", "here", "elsewhere"] = ""
 
@@ -103,6 +102,10 @@ class Loaded:
     def item(self) -> dict[str, Any] | None:
         """The item as it was read, in wire form."""
         return self.snapshot.item if self.snapshot else None
+
+    def part(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The item, empty where there was none, with at least these members of the data."""
+        return self.snapshot.part(keys) if self.snapshot else {}
 
 
 @dataclass(slots=True, eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
+from hashlib import sha256
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Signer:
@@ -24,17 +26,22 @@ class Signer:
         signed = ";".join(names)
         canonical = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
         scope = f"{day}/{region}/{service}/aws4_request"
-        self._key = f"AWS4{secret_key}".encode()
+        key = f"AWS4{secret_key}".encode()
         for part in (day, region, service, "aws4_request"):
-            self._key = hmac.digest(self._key, part.encode(), "sha256")
-        self._canonical = f"POST\n/\n\n{canonical}\n{signed}\n"
-        self._to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n"
+            key = hmac.digest(key, part.encode(), "sha256")
+        # HMAC as RFC 2104 has it, of hashes that have read what is the same for all: half the price of a new one each time.
+        block = key.ljust(sha256().block_size, b"\0")
+        self._inner = sha256(block.translate(_INNER_PAD) + f"{_ALGORITHM}\n{moment}\n{scope}\n".encode())
+        self._outer = sha256(block.translate(_OUTER_PAD))
+        self._canonical = sha256(f"POST\n/\n\n{canonical}\n{signed}\n".encode())
         self._authorization = (
             f"{_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={signed}, Signature="
         )
 
     def authorization(self, body: bytes) -> str:
         """The `Authorization` header of the request with this body."""
-        canonical = self._canonical + hashlib.sha256(body).hexdigest()
-        to_sign = self._to_sign + hashlib.sha256(canonical.encode()).hexdigest()
-        return self._authorization + hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        canonical, inner, outer = self._canonical.copy(), self._inner.copy(), self._outer.copy()
+        canonical.update(sha256(body).hexdigest().encode())
+        inner.update(canonical.hexdigest().encode())
+        outer.update(inner.digest())
+        return self._authorization + outer.hexdigest()

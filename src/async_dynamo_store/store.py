@@ -17,13 +17,14 @@ from pydantic import SecretStr
 from . import codec
 from .changes import Change, Increment, Put, Remove, find
 from .client import Client, ConditionFailed, InvalidRequest
-from .codec import Snapshot, decode, encode
+from .codec import decode, encode
 from .config import AwsConfig, Config, DynamoDbConfig, read_config
 from .data_model import DataModel, ModelData, ModelT, PlainData
 from .elements import Elements
 from .errors import BackendError, ConflictError, InvalidUserIdError, TableNotFoundError, UnsupportedValueError
 from .items import Items, pause
 from .record import DataT, Loaded, Path, UserRecord, path_keys
+from .snapshot import Snapshot
 from .table import Table, TableInfo
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class AsyncDynamoStore(Generic[DataT]):
         self._items = Items(self.config, self._client, self._elements)
         self._live: weakref.WeakSet[Loaded] = weakref.WeakSet()
         self._live_lock = threading.Lock()
-        self._writes: set[asyncio.Task[Any]] = set()
+        self._writes: set[asyncio.Future[Any]] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config.table_name!r})"
@@ -194,8 +195,7 @@ class AsyncDynamoStore(Generic[DataT]):
             return
         if loaded.deleted:
             raise _conflict(None)
-        loaded.saving = self._begin_save(record, loaded, changes, now, self.config.on_conflict)
-        await self._finish(loaded.saving)
+        await self._save(record, loaded, changes, now, self.config.on_conflict)
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncGenerator[UserRecord[DataT]]:
@@ -338,7 +338,7 @@ class AsyncDynamoStore(Generic[DataT]):
         return self._record(user_id, key, item)
 
     def _record(self, user_id: str, key: str, item: Item | None) -> UserRecord[DataT]:
-        snapshot = None if item is None else Snapshot(item)
+        snapshot = None if item is None else Snapshot(item, self._elements.layout.data)
         loaded = Loaded(key, snapshot, self._delete_loaded, asyncio.current_task())
         record = self._elements.read(user_id, loaded, _now())
         if snapshot:
@@ -347,20 +347,31 @@ class AsyncDynamoStore(Generic[DataT]):
             self._live.add(loaded)
         return record
 
-    def _begin_save(
+    async def _save(
         self,
         record: UserRecord[DataT],
         loaded: Loaded,
         changes: Sequence[Change],
         now: datetime,
         mode: OnConflict,
-    ) -> asyncio.Task[None]:
-        write = self._items.plan_write(loaded.key, loaded.item, changes, mode, now)
+    ) -> None:
+        write = self._items.plan_write(loaded.key, loaded.snapshot, changes, mode, now)
         if loaded.snapshot:
             loaded.snapshot.pack()
-        return self._begin(self._save(record, loaded, write))
+        saving = loaded.saving = asyncio.get_running_loop().create_future()
+        self._writes.add(saving)
+        try:
+            await self._write(record, loaded, write)
+        except asyncio.CancelledError:
+            # It may have landed or not, and its token makes it safe to be sent again: by a task that nobody cancels.
+            loaded.saving = self._begin(self._write(record, loaded, write))
+            loaded.saving.add_done_callback(_tell_of_failure)
+            raise
+        finally:
+            self._writes.discard(saving)
+            saving.set_result(None)
 
-    async def _save(self, record: UserRecord[DataT], loaded: Loaded, write: Write) -> None:
+    async def _write(self, record: UserRecord[DataT], loaded: Loaded, write: Write) -> None:
         try:
             after, alone = await self._operate(lambda: self._items.write(write))
         except ConditionFailed as failed:
@@ -376,7 +387,7 @@ class AsyncDynamoStore(Generic[DataT]):
             return
         if loaded.deleted:
             raise _conflict(None)
-        await self._finish(self._begin_save(record, loaded, changes, now, "raise"))
+        await self._save(record, loaded, changes, now, "raise")
 
     async def _change(self, user_id: str, change: Change) -> Item:
         key = self._key(user_id)
@@ -458,7 +469,7 @@ class AsyncDynamoStore(Generic[DataT]):
         )
 
 
-def _tell_of_failure(write: asyncio.Task[Any]) -> None:
+def _tell_of_failure(write: asyncio.Future[Any]) -> None:
     if not write.cancelled() and (error := write.exception()):
         log.warning("A write whose caller was cancelled has failed: %s", error)
 

@@ -101,7 +101,7 @@ class Table:
 
     async def _describe(self) -> dict[str, Any] | None:
         try:
-            answer = await self._client.call("describe_table", TableName=self._config.table_name)
+            answer = await self._client.call("describe_table", {"TableName": self._config.table_name})
         except TableNotFoundError:
             return None
         table: dict[str, Any] = answer["Table"]
@@ -140,14 +140,18 @@ class Table:
         try:
             await self._client.call(
                 "create_table",
-                TableName=config.table_name,
-                AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()
-                ],
-                KeySchema=[{"AttributeName": name, "KeyType": role} for name, _, role in config.key_schema],
-                BillingMode=config.billing_mode,
-                **capacity,
-                **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+                {
+                    "TableName": config.table_name,
+                    "AttributeDefinitions": [
+                        {"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()
+                    ],
+                    "KeySchema": [
+                        {"AttributeName": name, "KeyType": role} for name, _, role in config.key_schema
+                    ],
+                    "BillingMode": config.billing_mode,
+                    **capacity,
+                    **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+                },
             )
         except TableInUse:
             return False
@@ -161,8 +165,10 @@ class Table:
         with suppress(InvalidRequest):
             await self._client.call(
                 "update_time_to_live",
-                TableName=self._config.table_name,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": self._config.ttl.attribute},
+                {
+                    "TableName": self._config.table_name,
+                    "TimeToLiveSpecification": {"Enabled": True, "AttributeName": self._config.ttl.attribute},
+                },
             )
 
     def _check(self, described: dict[str, Any], cause: Exception | None = None) -> None:

@@ -100,10 +100,12 @@ async def test_a_refused_condition_shows_what_is_stored_alike(
         with pytest.raises(ConditionFailed) as refused:
             await client.call(
                 "delete_item",
-                TableName=store.config.table_name,
-                Key={"userId": {"S": "ada"}},
-                ConditionExpression="attribute_not_exists(userId)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                {
+                    "TableName": store.config.table_name,
+                    "Key": {"userId": {"S": "ada"}},
+                    "ConditionExpression": "attribute_not_exists(userId)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                },
             )
         shown.append(refused.value.item)
     assert shown[0] == shown[1]

@@ -18,7 +18,7 @@ KEY: Item = {"userId": {"S": "u1"}, "sort": {"S": "user"}}
 def test_tokens_differ() -> None:
     tokens = {new_token() for _ in range(1000)}
     assert len(tokens) == 1000
-    assert all(len(token) == 11 for token in tokens)
+    assert all(len(token) == 16 for token in tokens)
 
 
 @pytest.mark.parametrize(

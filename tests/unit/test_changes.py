@@ -311,15 +311,13 @@ def test_plan(
 ) -> None:
     guard = Guard(("saves", "token"), None)
     planned = plan(changes, BASE, [guard])
-    aliases = {f"#{n:x}": name for n, name in enumerate([*names, "saves", "token"])}
-    not_landed = f"attribute_not_exists(#{len(names):x}.#{len(names) + 1:x})"
+    aliases = {f"#{n}": name for n, name in enumerate([*names, "saves", "token"])}
+    not_landed = f"attribute_not_exists(#{len(names)}.#{len(names) + 1})"
     assert planned == {
         "UpdateExpression": update,
         "ConditionExpression": f"{condition} AND {not_landed}" if condition else not_landed,
         "ExpressionAttributeNames": aliases,
-    } | (
-        {"ExpressionAttributeValues": {f":{n:x}": value for n, value in enumerate(values)}} if values else {}
-    )
+    } | ({"ExpressionAttributeValues": {f":{n}": value for n, value in enumerate(values)}} if values else {})
 
 
 def test_a_plan_of_an_unknown_item_takes_its_parents_to_be_there() -> None:
@@ -349,8 +347,8 @@ def test_guard(guard: Guard | Alive, condition: str, values: dict[str, Any]) -> 
 def test_every_segment_is_aliased_once() -> None:
     expression = Expression()
     assert expression.path(("a", "b", "a")) == "#0.#1.#0"
-    assert [expression.path((f"k{n}",)) for n in range(9)][-1] == "#a"
-    assert expression.parameters("")["ExpressionAttributeNames"]["#a"] == "k8"
+    assert [expression.path((f"k{n}",)) for n in range(9)][-1] == "#10"
+    assert expression.parameters("")["ExpressionAttributeNames"]["#10"] == "k8"
 
 
 def writes_of(planned: dict[str, Any]) -> list[Path]:

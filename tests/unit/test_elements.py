@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from async_dynamo_store.bookkeeping import ATTRIBUTE, sign
 from async_dynamo_store.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
-from async_dynamo_store.codec import Item, Snapshot, decode, same
+from async_dynamo_store.codec import Item, decode, same
 from async_dynamo_store.config import read_config
 from async_dynamo_store.data_model import ModelData, PlainData
 from async_dynamo_store.elements import Elements
@@ -20,6 +20,7 @@ from async_dynamo_store.layout import LAYOUTS, javascript_time
 from async_dynamo_store.pipeline import Turn
 from async_dynamo_store.record import Loaded, Session, UserRecord
 from async_dynamo_store.requests import Request
+from async_dynamo_store.snapshot import Snapshot
 from tests.unit.strategies import SMALL_DICTS, item
 from tests.unit.test_layout import ITEMS
 
