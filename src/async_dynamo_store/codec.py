@@ -7,6 +7,7 @@ An attribute value here is what an aioboto3 client takes and gives: `{"S": "text
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Context, Decimal
 from itertools import zip_longest
@@ -34,6 +35,7 @@ _MAX_DIGITS = 38
 _MAX_EXPONENT = 125
 _MIN_EXPONENT = -130
 _SAFE_INT = 10**_MAX_DIGITS
+_DIGITS_OF_EVERY_FLOAT = sys.float_info.dig
 _EXACT = Context(prec=300)
 
 Encoder = Callable[[Any, int, "Encoders", "AttributeValue | None"], AttributeValue]
@@ -306,7 +308,7 @@ def number(text: str) -> int | float | Decimal:
     if text.isdigit():
         return int(text)
     binary = float(text)
-    if repr(binary) == text and not binary.is_integer():
+    if len(text) <= _DIGITS_OF_EVERY_FLOAT and not binary.is_integer():
         return binary
     exact = Decimal(text)
     if exact == exact.to_integral_value():

@@ -215,7 +215,7 @@ class Elements(Generic[DataT]):
             record.updated_at = read_time(item, self._updated_at)
         self._give_back(loaded)
         root = self.layout.session
-        if root and any(change.path[: len(root)] == root for change in changes):
+        if self._session and root and any(change.path[: len(root)] == root for change in changes):
             record.session.updated_at = moment
 
     def _give_back(self, loaded: Loaded) -> None:

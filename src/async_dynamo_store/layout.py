@@ -98,7 +98,7 @@ def javascript_time(moment: datetime) -> str:
     """The moment as JavaScript's `toISOString` writes it: UTC, milliseconds, `Z`."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def read_map(item: Item, path: Path) -> Item:
