@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import aioboto3
 import pytest
+from hypothesis import settings
 
 from tests import engine_dynamodb_local
 from tests.engine_process import engine_process, moto_command
@@ -50,6 +51,11 @@ class Engines:
 
 
 ENGINES = pytest.StashKey[Engines]()
+
+# No timing decides a test. `--hypothesis-profile=few` tries in short what another run tries at length.
+settings.register_profile("whole", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=20)
+settings.load_profile("whole")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -158,20 +158,22 @@ class Client:
 
         Raises `UnavailableError` when they take longer.
         """
-        seconds, left = self._config.timeout_seconds, time_left()
-        if left <= 0:
+        seconds, ends_at, now = self._config.timeout_seconds, _ends_at.get(), time.monotonic()
+        if ends_at <= now:
             raise UnavailableError("No time was left to ask DynamoDB; nothing was sent. Allow more time.")
-        token = _ends_at.set(time.monotonic() + min(seconds, left))
+        _ends_at.set(min(ends_at, now + seconds))
         try:
             return await operation()
         except TimeoutError as error:
+            left = ends_at - now
             budget = f"timeout_seconds={seconds:g}" if seconds <= left else f"the {left:.2g} s that were left"
             raise UnavailableError(
                 f"DynamoDB gave no answer within {budget}. Check the network and the endpoint,"
                 " or allow more time."
             ) from error
         finally:
-            _ends_at.reset(token)
+            # A token would not do: a coroutine that its loop has forgotten is closed in another context.
+            _ends_at.set(ends_at)
 
     def _connection(self) -> _Connection | None:
         """The open client of the running loop, if there is one."""
