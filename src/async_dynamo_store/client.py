@@ -28,7 +28,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator, Iterable
 
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -293,9 +293,7 @@ class _Connection:
     def _look(self) -> None:
         self._looks_at = math.inf
         now = time.monotonic()
-        for call, ends_at in self.calls.items():
-            if ends_at <= now and not call.expired():
-                call.reschedule(0)
+        _end(call for call, ends_at in self.calls.items() if ends_at <= now)
         left = min((ends_at for ends_at in self.calls.values() if ends_at > now), default=math.inf)
         if left < math.inf:
             self._look_at(left)
@@ -306,9 +304,7 @@ class _Connection:
         What is still under way ends first: botocore would try it again, with connections that nobody closes.
         """
         await asyncio.wait([self.opening])
-        for call in self.calls:
-            if not call.expired():
-                call.reschedule(0)
+        _end(self.calls)
         while self.calls:  # noqa: ASYNC110 - it takes each call one step of the loop to notice
             await asyncio.sleep(0)
         if self._timer:
@@ -324,6 +320,11 @@ class _Connection:
         with suppress(StopIteration, RuntimeError):
             closing.send(None)
         closing.close()
+
+
+def _end(calls: Iterable[asyncio.Timeout]) -> None:
+    for call in [call for call in calls if not call.expired()]:
+        call.reschedule(0)
 
 
 def _endpoint_and_credentials(aws: AwsConfig | None) -> dict[str, Any]:
