@@ -1,6 +1,6 @@
 """This library's own attribute in an item: which item it is, and which saves have lately landed in it.
 
-    "_store": {"id": "k3JxVb0dQ1s", "saves": {"9xFq2mYc1aE": 1795369269}}
+    "_store": {"id": "8c1f0a5be2d94377", "saves": {"d9437be2f5178c06": 1795369269}}
 
 `id` is new with each new item, so that a user who was deleted and came back is told from the one who was
 loaded. `saves` has a token for each save of the last minute: a save whose answer was lost is sent again, is

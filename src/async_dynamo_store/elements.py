@@ -178,6 +178,10 @@ class Elements(Generic[DataT]):
                 kept = put(kept, path, value)
         return kept
 
+    def snapshot(self, item: Item) -> Snapshot:
+        """The item as a snapshot whose data can be looked at in parts."""
+        return Snapshot(item, self.layout.data)
+
     def written(self, changes: Sequence[Change]) -> set[str] | None:
         """The members of the data that a write of these changes has to know; None for all of them."""
         # Many changes may become a single one of the whole map.
@@ -210,7 +214,7 @@ class Elements(Generic[DataT]):
             item = apply(loaded.item or {}, changes)
             for path in self._kept_up:
                 item = put(item, path, find(after.item, path))
-            loaded.snapshot = Snapshot(item, self.layout.data)
+            loaded.snapshot = self.snapshot(item)
             record.created_at = read_time(item, self._created_at)
             record.updated_at = read_time(item, self._updated_at)
         self._give_back(loaded)

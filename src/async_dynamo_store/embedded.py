@@ -42,7 +42,7 @@ def start(user: object) -> str:
 
 def stop(user: object) -> None:
     """Leave the server; the last one to leave stops it and forgets its tables."""
-    global _server  # noqa: PLW0603
+    global _server  # noqa: PLW0603 - as in `start`
     with _lock:
         _users.discard(user)
         if _server is None or _users:

@@ -16,7 +16,6 @@ from .changes import Alive, Change, Expression, Guard, Increment, apply, find, p
 from .client import ConditionFailed, InvalidRequest, time_left
 from .codec import MAX_ITEM_BYTES, check_item_size, path_text
 from .errors import BackendError, UnsupportedValueError
-from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from .codec import AttributeValue, Item
     from .config import DynamoDbConfig, OnConflict
     from .elements import Elements
+    from .snapshot import Snapshot
 
     Page = tuple[dict[str, Item], Item | None]
 
@@ -149,7 +149,7 @@ class Items:
             now,
             token or bookkeeping.new_token(),
             self._marks(stored),
-            base or self._snapshot(after),
+            base or self._elements.snapshot(after),
         )
         if after == before:
             return write
@@ -162,7 +162,9 @@ class Items:
         after = self._key(key) | apply(after, stamps)
         if mode == "overwrite":
             after = self._key(key) | self._elements.known(after)
-        write.after = self._snapshot(after) if base is None or keys is None else base.replaced(after, keys)
+        write.after = (
+            self._elements.snapshot(after) if base is None or keys is None else base.replaced(after, keys)
+        )
         write.after.pack()
         if write.after.size > MAX_ITEM_BYTES:
             check_item_size(write.after.item)
@@ -204,23 +206,20 @@ class Items:
             except ConditionFailed as failed:
                 stored = failed.item
                 if stored is not None and bookkeeping.landed(write.token, stored):
-                    return self._snapshot(stored), False
+                    return self._elements.snapshot(stored), False
                 base = first.marks
                 same_user = base is None or (stored is not None and not self._is_other_item(stored, base))
                 attempt += 1
                 if write.mode != "merge" or not same_user or attempt == _TRIES:
                     raise
                 alive = self._alive(stored, write.now)
-                latest = None if alive is None else self._snapshot(alive)
+                latest = None if alive is None else self._elements.snapshot(alive)
                 write = self.plan_write(write.key, latest, write.changes, write.mode, write.now, write.token)
             else:
                 if attributes := answer.get("Attributes"):
-                    return self._snapshot(attributes), False
+                    return self._elements.snapshot(attributes), False
                 return write.after, write is first and bool(write.operation)
             await pause(attempt)
-
-    def _snapshot(self, item: Item) -> Snapshot:
-        return Snapshot(item, self._elements.layout.data)
 
     def _marks(self, base: Item | None) -> Item | None:
         """What tells the user in `base` from one who comes later under the same key."""
@@ -266,7 +265,7 @@ class Items:
             _check_number(base, change)
             try:
                 # With the token of the first try: one that comes late must not land beside this one.
-                latest = None if base is None else self._snapshot(base)
+                latest = None if base is None else self._elements.snapshot(base)
                 after, _ = await self.write(self.plan_write(key, latest, [change], "merge", now, token))
             except ConditionFailed as failed:
                 # Deleted since it was read. This change is no turn that began before: it makes the user anew.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Snapshot:
     """An item in wire form; packed it is JSON text, one for each member of the map at `path`, and one for the rest.
 
-    That is a tenth of the memory while a turn waits, and of what Python's garbage collector has to look at;
-    and what changes a few members of the map does not have to unpack the others.
+    That is little memory while a turn waits, and little for Python's garbage collector to look at; and what
+    changes a few members of the map does not have to unpack the others.
     """
 
     __slots__ = ("_item", "_members", "_path", "_rest")

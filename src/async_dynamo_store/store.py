@@ -24,7 +24,6 @@ from .elements import Elements
 from .errors import BackendError, ConflictError, InvalidUserIdError, TableNotFoundError, UnsupportedValueError
 from .items import Items, pause
 from .record import DataT, Loaded, Path, UserRecord, path_keys
-from .snapshot import Snapshot
 from .table import Table, TableInfo
 
 if TYPE_CHECKING:
@@ -338,7 +337,7 @@ class AsyncDynamoStore(Generic[DataT]):
         return self._record(user_id, key, item)
 
     def _record(self, user_id: str, key: str, item: Item | None) -> UserRecord[DataT]:
-        snapshot = None if item is None else Snapshot(item, self._elements.layout.data)
+        snapshot = None if item is None else self._elements.snapshot(item)
         loaded = Loaded(key, snapshot, self._delete_loaded, asyncio.current_task())
         record = self._elements.read(user_id, loaded, _now())
         if snapshot:

@@ -223,7 +223,7 @@ async def test_verification_off_is_logged(caplog: pytest.LogCaptureFixture) -> N
 
 def test_verification_has_to_be_decided() -> None:
     with pytest.raises(TypeError, match="verify"):
-        AsgiApp(counting_skill(None))  # type: ignore[call-arg]
+        AsgiApp(counting_skill(None))  # type: ignore[call-arg]  # what is wrong is the test
     with pytest.raises(ValueError, match="needs a verifier"):
         AsgiApp(counting_skill(None), verify=[])
     with pytest.raises(ValueError, match="messenger has two verifiers"):
@@ -231,7 +231,7 @@ def test_verification_has_to_be_decided() -> None:
 
 
 def test_a_platform_that_there_is_not_is_told() -> None:
-    secret = SharedSecret("dialogflow", header="x", secret="y")  # type: ignore[arg-type]
+    secret = SharedSecret("dialogflow", header="x", secret="y")  # type: ignore[arg-type]  # what is wrong is the test
     with pytest.raises(ValueError, match=r"no platform 'dialogflow'; there are alexa, .*dialogflow-es"):
         AsgiApp(counting_skill(None), verify=[secret])
 

@@ -36,7 +36,7 @@ def in_fastapi(app: AsgiApp) -> ASGIApp:
 
 
 def in_litestar(app: AsgiApp) -> ASGIApp:
-    return Litestar([asgi("/voice", is_mount=True, copy_scope=True)(app)])  # type: ignore[return-value]
+    return Litestar([asgi("/voice", is_mount=True, copy_scope=True)(app)])  # type: ignore[return-value]  # Litestar's own type of an ASGI app is narrower
 
 
 @pytest.mark.parametrize("mount", [in_starlette, in_fastapi, in_litestar])
@@ -69,7 +69,7 @@ async def test_the_middleware_in_litestar(store: AsyncDynamoStore[Any]) -> None:
         user.data["score"] = user.data.get("score", 0) + 1
         return {"score": user.data["score"]}
 
-    middleware = DefineMiddleware(UserMiddleware, store=store, user_id=header)  # type: ignore[arg-type]
+    middleware = DefineMiddleware(UserMiddleware, store=store, user_id=header)  # type: ignore[arg-type]  # it wants its own protocol
     app: Any = Litestar([score], middleware=[middleware])
     async with client(app, **{"x-user": "u1"}) as http:
         for expected in (1, 2):

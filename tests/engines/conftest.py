@@ -62,11 +62,11 @@ class Table:
         await self.client.create_table(
             TableName=self.name,
             AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": kind}  # type: ignore[typeddict-item]
+                {"AttributeName": name, "AttributeType": kind}  # type: ignore[typeddict-item]  # a str, where the stubs have literals
                 for name, kind in keys.items()
             ],
             KeySchema=[
-                {"AttributeName": name, "KeyType": role}  # type: ignore[typeddict-item]
+                {"AttributeName": name, "KeyType": role}  # type: ignore[typeddict-item]  # a str, where the stubs have literals
                 for name, role in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
             BillingMode="PAY_PER_REQUEST",

@@ -31,7 +31,7 @@ class CountingSession(aioboto3.Session):
         self.may_open.set()
 
     @asynccontextmanager
-    async def client(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def client(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]  # it passes on whatever it is given
         self.made += 1
         await self.may_open.wait()
         async with super().client(*args, **kwargs) as client:

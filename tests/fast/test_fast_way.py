@@ -356,7 +356,7 @@ async def test_a_client_of_another_make_goes_the_stock_way(
     server: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "async_dynamo_store")
-    assert fast_module.fast_way(object()) is None  # type: ignore[arg-type]
+    assert fast_module.fast_way(object()) is None  # type: ignore[arg-type]  # what is wrong is the test
     assert [record.message for record in caplog.records] == [
         (
             "No fast way for this client, which goes the stock way:"

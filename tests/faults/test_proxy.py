@@ -341,7 +341,7 @@ async def test_an_error_of_the_engine_passes_with_the_item_that_it_carries(
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-    assert raised.value.response["Item"] == KEY | {"score": {"N": "1"}}  # type: ignore[typeddict-item]
+    assert raised.value.response["Item"] == KEY | {"score": {"N": "1"}}  # type: ignore[typeddict-item]  # the stubs do not know this key
     assert (proxy.log[1].engine_status, proxy.log[1].status) == (400, 400)
 
 

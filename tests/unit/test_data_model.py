@@ -304,7 +304,7 @@ class Computed(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
     first_name: str = ""
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator]  # mypy's issue 1362
     @property
     def greeting(self) -> str:
         return f"Hello {self.first_name}"
@@ -397,7 +397,7 @@ class OneOfTwo(BaseModel):
 
 
 class FormerAlias(BaseModel):
-    name: str = Field("", validation_alias=AliasChoices("name", "user_name"))  # type: ignore[pydantic-alias]
+    name: str = Field("", validation_alias=AliasChoices("name", "user_name"))  # type: ignore[pydantic-alias]  # what is wrong is the test
 
 
 UPGRADES: list[tuple[type[BaseModel], dict[str, Any], Any, dict[str, Any], dict[str, Any]]] = [
@@ -536,11 +536,11 @@ class OtherWay(BaseModel):
 
 
 class ByPath(BaseModel):
-    name: str = Field("", validation_alias=AliasPath("names", 0))  # type: ignore[pydantic-alias]
+    name: str = Field("", validation_alias=AliasPath("names", 0))  # type: ignore[pydantic-alias]  # what is wrong is the test
 
 
 class OldFirst(BaseModel):
-    name: str = Field("", validation_alias=AliasChoices("user_name", "name"))  # type: ignore[pydantic-alias]
+    name: str = Field("", validation_alias=AliasChoices("user_name", "name"))  # type: ignore[pydantic-alias]  # what is wrong is the test
 
 
 class Deep(BaseModel):
@@ -598,7 +598,7 @@ def test_plain_data() -> None:
     assert data is stored
     assert plain.write(stored, dict, baseline, plain.baseline(data)) is stored
     with pytest.raises(UnsupportedValueError, match=r"user\.data is list; set it to a dict"):
-        plain.baseline([])  # type: ignore[arg-type]
+        plain.baseline([])  # type: ignore[arg-type]  # what is wrong is the test
 
 
 def looked_at(one: dict[str, Any], other: dict[str, Any]) -> AbstractSet[str]:

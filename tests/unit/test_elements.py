@@ -418,7 +418,7 @@ class TestSession:
     def test_data_that_is_no_dict(self) -> None:
         made = elements(**WITH_SESSION)
         record, loaded = read(made, None)
-        record.session.data = ["x"]  # type: ignore[assignment]
+        record.session.data = ["x"]  # type: ignore[assignment]  # what is wrong is the test
         with pytest.raises(UnsupportedValueError, match=r"session\.data is list; set it to a dict"):
             made.changes(record, loaded, NOW)
 

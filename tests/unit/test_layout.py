@@ -109,8 +109,8 @@ def test_javascript_time(moment: datetime, text: str) -> None:
 
 @given(
     st.datetimes(
-        datetime(2, 1, 1),  # noqa: DTZ001
-        datetime(9998, 1, 1),  # noqa: DTZ001
+        datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis takes naive bounds
+        datetime(9998, 1, 1),  # noqa: DTZ001 - hypothesis takes naive bounds
         timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=-30))]),
     )
 )
