@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from async_dynamo_store import AsyncDynamoStore, Turn, VoiceApp
-from async_dynamo_store.codec import decode, encode
+from async_dynamo_store.wire.codec import decode, encode
 from benchmarks.contenders import Backend, Codec, Steps
 from benchmarks.users import TABLE_NAME
 

@@ -37,13 +37,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .app import AppConfig, VoiceApp
     from .config import AwsConfig, DynamoDbConfig
+    from .dynamodb.table import TableInfo
     from .errors import (
         AccessDeniedError,
         BackendError,
         CodecError,
-        ConflictError,
         CredentialsError,
         InvalidUserIdError,
         ItemTooLargeError,
@@ -58,22 +57,22 @@ if TYPE_CHECKING:
         UnsupportedValueError,
         UserNotLoadedError,
     )
-    from .pipeline import RequestPipeline, Turn
-    from .record import History, Session, UserRecord
-    from .requests import Request
+    from .records.record import ConflictError, History, Session, UserRecord
     from .settings import DynamoDbSettings
-    from .store import AsyncDynamoStore
-    from .table import TableInfo
+    from .store.store import AsyncDynamoStore
+    from .voice.app import AppConfig, VoiceApp
+    from .voice.pipeline import RequestPipeline
+    from .voice.requests import Request
+    from .voice.turn import Turn
 else:
     # A name's module is loaded when the name is first used: whoever only wants the store does not wait for the rest.
     _MODULES = {
-        "app": ("AppConfig", "VoiceApp"),
+        "voice.app": ("AppConfig", "VoiceApp"),
         "config": ("AwsConfig", "DynamoDbConfig"),
         "errors": (
             "AccessDeniedError",
             "BackendError",
             "CodecError",
-            "ConflictError",
             "CredentialsError",
             "InvalidUserIdError",
             "ItemTooLargeError",
@@ -88,12 +87,13 @@ else:
             "UnsupportedValueError",
             "UserNotLoadedError",
         ),
-        "pipeline": ("RequestPipeline", "Turn"),
-        "record": ("History", "Session", "UserRecord"),
-        "requests": ("Request",),
+        "voice.pipeline": ("RequestPipeline",),
+        "records.record": ("ConflictError", "History", "Session", "UserRecord"),
+        "voice.requests": ("Request",),
+        "voice.turn": ("Turn",),
         "settings": ("DynamoDbSettings",),
-        "store": ("AsyncDynamoStore",),
-        "table": ("TableInfo",),
+        "store.store": ("AsyncDynamoStore",),
+        "dynamodb.table": ("TableInfo",),
     }
     _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

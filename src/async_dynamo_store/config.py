@@ -21,18 +21,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-Layout = Literal["jovo4", "jovo3", "jovo1", "ask-sdk"]
+from .layouts import LAYOUTS, LayoutName
+
 OnConflict = Literal["merge", "raise", "overwrite"]
 HistoryElement = bool | Callable[[Any], Any | Awaitable[Any]]
 
 _OWN_ATTRIBUTE = "_store"
-_LAYOUT_ATTRIBUTES: dict[Layout, frozenset[str]] = {
-    "jovo4": frozenset({"user", "session", "history", "createdAt", "updatedAt"}),
-    "jovo3": frozenset({"userData", "updatedAt"}),
-    "jovo1": frozenset({"data"}),
-    "ask-sdk": frozenset({"attributes"}),
-}
-_LAYOUTS_OF_DATA_ALONE: tuple[Layout, ...] = ("jovo1", "ask-sdk")
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
 
@@ -229,7 +223,7 @@ class DynamoDbConfig(_Model):
     read_capacity_units: PositiveInt | None = None
     write_capacity_units: PositiveInt | None = None
     global_secondary_indexes: tuple[GlobalSecondaryIndex, ...] = ()
-    layout: Layout = "jovo4"
+    layout: LayoutName = "jovo4"
     stored_elements: StoredElements = Field(default_factory=StoredElements.model_construct)
     on_conflict: OnConflict = "merge"
     on_load_error: Literal["raise", "anonymous"] = "raise"
@@ -251,8 +245,9 @@ class DynamoDbConfig(_Model):
             raise ValueError("billing_mode PROVISIONED needs read_capacity_units and write_capacity_units")
         if self.billing_mode == "PAY_PER_REQUEST" and capacity != (None, None):
             raise ValueError("read_capacity_units and write_capacity_units need billing_mode PROVISIONED")
-        if self.layout in _LAYOUTS_OF_DATA_ALONE and (
-            self.stored_elements.session_element or self.stored_elements.history_elements
+        elements, layout = self.stored_elements, LAYOUTS[self.layout]
+        if (elements.session_element and layout.session is None) or (
+            elements.history_elements and layout.history is None
         ):
             raise ValueError(
                 f"the layout {self.layout!r} has no place for session and history: leave them out of"
@@ -273,7 +268,7 @@ class DynamoDbConfig(_Model):
         taken = [*keys, *sorted(name for name, _, _ in index_keys)]
         taken += [self.ttl.attribute] if self.ttl else []
         for name in taken:
-            if name in _LAYOUT_ATTRIBUTES[self.layout]:
+            if name in LAYOUTS[self.layout].attributes:
                 raise ValueError(f"the attribute {name!r} has its own use in the layout {self.layout!r}")
             if taken.count(name) > 1:
                 raise ValueError(f"the attribute {name!r} is given two uses among keys, index keys and ttl")
@@ -285,7 +280,7 @@ class DynamoDbConfig(_Model):
     @property
     def primary_key(self) -> str:
         """The table's partition key attribute: `primary_key_column`, else the layout's own."""
-        return self.primary_key_column or ("id" if self.layout == "ask-sdk" else "userId")
+        return self.primary_key_column or LAYOUTS[self.layout].partition_key
 
     @property
     def key_schema(self) -> tuple[tuple[str, str, str], ...]:

@@ -18,6 +18,8 @@
           ├── ThrottledError
           └── UnavailableError
 
+`ConflictError` is in `records.record`, since it carries the record that won.
+
 Each message says what to do next. None holds a user's data or a secret: values stay out, paths and sizes are
 named. The error of a lower layer is chained as `__cause__`. Wrong configuration is pydantic's
 `ValidationError`.
@@ -25,12 +27,10 @@ named. The error of a lower layer is chained as `__cause__`. Wrong configuration
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from .record import UserRecord
 
 
 class StoreError(Exception):
@@ -86,18 +86,6 @@ class UnreadableItemError(CodecError):
     def __init__(self, message: str, attribute: str) -> None:
         super().__init__(message)
         self.attribute = attribute
-
-
-class ConflictError(StoreError):
-    """Another writer came first, and nothing of this save was written.
-
-    `stored` is the record that won, as the failed write's own answer showed it; None when the user has been
-    deleted.
-    """
-
-    def __init__(self, message: str, stored: UserRecord[Any] | None = None) -> None:
-        super().__init__(message)
-        self.stored = stored
 
 
 class StoreClosedError(StoreError):

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from async_dynamo_store.integrations import alexa
 from async_dynamo_store.integrations.alexa import AlexaVerifier
 from async_dynamo_store.integrations.verification import HttpRequest, VerificationError
-from async_dynamo_store.requests import parse_request
+from async_dynamo_store.voice.requests import parse_request
 from tests.asgi import pki
 from tests.asgi.amazon import Amazon
 from tests.unit.requests.sample import sample

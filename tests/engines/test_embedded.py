@@ -22,7 +22,7 @@ async def test_it_works_and_says_once_what_it_is(caplog: pytest.LogCaptureFixtur
             user.data["name"] = "Ada"
         assert await other.get("u1", "name") == "Ada"
         assert [record.id async for record in other.scan()] == ["u1"]
-    said = [record for record in caplog.records if record.name == "async_dynamo_store.embedded"]
+    said = [record for record in caplog.records if record.name == "async_dynamo_store.dynamodb.embedded"]
     assert [(record.levelno, "embedded DynamoDB" in record.getMessage()) for record in said] == [
         (logging.WARNING, True)
     ]

@@ -20,8 +20,8 @@ from async_dynamo_store import (
     Turn,
     UnavailableError,
 )
-from async_dynamo_store.client import time_limit
-from async_dynamo_store.requests import parse_request
+from async_dynamo_store.dynamodb.client import time_limit
+from async_dynamo_store.voice.requests import parse_request
 from tests.engine_process import free_port
 from tests.engines.canned import JSON, Answer, canned, refused
 

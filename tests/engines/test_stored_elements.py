@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import AsyncDynamoStore, StoreError, Turn, VoiceApp
-from async_dynamo_store import store as store_module
+from async_dynamo_store.store import store as store_module
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
 

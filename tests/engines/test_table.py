@@ -412,7 +412,7 @@ async def test_it_waits_for_a_table_that_is_being_deleted_and_for_one_that_is_be
 async def test_a_table_that_never_gets_active_is_unavailable(
     make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_dynamo_store.table._CREATION_SECONDS", 0.2)
+    monkeypatch.setattr("async_dynamo_store.dynamodb.table._CREATION_SECONDS", 0.2)
     async with canned(lambda operation: table_of("CREATING")) as aws_config:
         with pytest.raises(UnavailableError, match=r"not active after 0\.2 seconds"):
             await make_store(aws_config=aws_config).ensure_table()

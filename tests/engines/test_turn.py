@@ -21,7 +21,7 @@ from async_dynamo_store import (
     UnsupportedValueError,
     UserNotLoadedError,
 )
-from async_dynamo_store.requests import parse_request
+from async_dynamo_store.voice.requests import parse_request
 from tests.engines.conftest import Item, MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
 

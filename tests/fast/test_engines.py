@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from async_dynamo_store import AsyncDynamoStore, UserRecord
-from async_dynamo_store.client import ConditionFailed
+from async_dynamo_store.dynamodb.client import ConditionFailed
 
 if TYPE_CHECKING:
-    from async_dynamo_store.client import Client
+    from async_dynamo_store.dynamodb.client import Client
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBERS = st.one_of(

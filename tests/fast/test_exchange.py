@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from async_dynamo_store.exchange import Answer, Exchanges
+from async_dynamo_store.dynamodb.fast.exchange import Answer, Exchanges
 
 REQUEST = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}"
 PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 7\r\n\r\n{"a":1}'

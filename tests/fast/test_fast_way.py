@@ -21,12 +21,12 @@ from botocore import UNSIGNED
 from botocore.exceptions import CredentialRetrievalError
 
 from async_dynamo_store import AsyncDynamoStore, AwsConfig, CredentialsError, DynamoDbConfig, UnavailableError
-from async_dynamo_store import exchange as exchange_module
-from async_dynamo_store import fast as fast_module
+from async_dynamo_store.dynamodb.fast import exchange as exchange_module
+from async_dynamo_store.dynamodb.fast import path as fast_module
 from tests.fast.server import ITEM, Recorder, dynamodb_json, recorder
 
 if TYPE_CHECKING:
-    from async_dynamo_store.fast import FastWay
+    from async_dynamo_store.dynamodb.fast.path import FastWay
 
 KEYS = {"access_key_id": "AKIDTEST", "secret_access_key": "secret", "region": "eu-west-1"}
 STOCK_ONLY = "amz-sdk-invocation-id"

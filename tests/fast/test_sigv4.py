@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store.sigv4 import Signer
+from async_dynamo_store.dynamodb.fast.sigv4 import Signer
 
 MOMENT = datetime(2026, 11, 22, 17, 1, 9, tzinfo=UTC)
 TOKENS = st.text("abcXYZ019/+=-_", min_size=1, max_size=60)

@@ -15,7 +15,7 @@ import pytest
 from aiobotocore.config import AioConfig
 
 from async_dynamo_store import AsyncDynamoStore, UnavailableError
-from async_dynamo_store.fast import FastWay
+from async_dynamo_store.dynamodb.fast.path import FastWay
 from tests.fast.certificates import Certificates
 from tests.fast.server import recorder
 from tests.fast.test_fast_way import a_turn, opened, ways

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from async_dynamo_store import VoiceApp
-from async_dynamo_store.codec import decode
+from async_dynamo_store.wire.codec import decode
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import session
 from tests.unit.requests.sample import sample

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from async_dynamo_store import AsyncDynamoStore, DynamoDbConfig
 from async_dynamo_store.cli.commands import commands
-from async_dynamo_store.policy import iam_policy
+from async_dynamo_store.dynamodb.policy import iam_policy
 
 COMMAND = [sys.executable, "-c", "from async_dynamo_store.cli import main; main()"]
 
@@ -136,10 +136,10 @@ def test_without_its_extra_the_command_says_which(missing: str) -> None:
 
 
 def test_another_missing_module_is_not_taken_for_the_extra() -> None:
-    missing = "import sys; sys.modules['async_dynamo_store.policy'] = None; "
+    missing = "import sys; sys.modules['async_dynamo_store.dynamodb.policy'] = None; "
     code = missing + "from async_dynamo_store.cli import main; main()"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "ModuleNotFoundError: import of async_dynamo_store.policy halted" in failed.stderr
+    assert "ModuleNotFoundError: import of async_dynamo_store.dynamodb.policy halted" in failed.stderr
 
 
 ITEMS = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]

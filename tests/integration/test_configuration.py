@@ -23,7 +23,7 @@ from async_dynamo_store import (
     UserNotLoadedError,
     VoiceApp,
 )
-from async_dynamo_store.requests import parse_request
+from async_dynamo_store.voice.requests import parse_request
 from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import MakeApp, Stored, alexa, operations, spoken
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from async_dynamo_store import DynamoDbConfig
-from async_dynamo_store.codec import encode
+from async_dynamo_store.wire.codec import encode
 from tests.conftest import drop_table
 from tests.integration.conftest import ANNA, Stored, alexa, spoken
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import StoreError, Turn
-from async_dynamo_store.requests import parse_request
+from async_dynamo_store.voice.requests import parse_request
 from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import App, MakeApp, Stored, alexa, operations
 from tests.unit.requests.sample import SAMPLES, sample

@@ -16,7 +16,7 @@ import pytest
 import async_dynamo_store
 from async_dynamo_store import AwsConfig, DynamoDbConfig, StoreError
 from async_dynamo_store.config import GlobalSecondaryIndex, IndexKey, StoredElements, Ttl
-from async_dynamo_store.policy import iam_policy
+from async_dynamo_store.dynamodb.policy import iam_policy
 from tests.conftest import drop_table
 from tests.integration.conftest import alexa, spoken
 

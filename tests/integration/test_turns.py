@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from async_dynamo_store import ConflictError, Turn, UnavailableError, UserNotLoadedError, VoiceApp
-from async_dynamo_store.pipeline import Stage
+from async_dynamo_store.voice.pipeline import Stage
 from tests.faults.proxy import Fault, FaultProxy
 from tests.integration.conftest import ANNA, App, MakeApp, Stored, alexa, operations, spoken
 from tests.unit.requests.sample import sample

@@ -12,7 +12,7 @@ import random
 
 from awslambdaric.lambda_runtime_hooks_runner import run_after_restore, run_before_snapshot
 
-from async_dynamo_store.bookkeeping import new_token
+from async_dynamo_store.wire.bookkeeping import new_token
 from tests.lambda_door.events import intent, spoken
 from tests.lambda_door.skill import handler
 

@@ -11,7 +11,7 @@ import pytest
 from cfnlint.decode import decode
 
 from async_dynamo_store import DynamoDbConfig
-from async_dynamo_store.policy import iam_policy
+from async_dynamo_store.dynamodb.policy import iam_policy
 from tests.faults.proxy import Fault, FaultProxy
 from tests.lambda_door.conftest import StartFunction
 from tests.lambda_door.events import intent, spoken

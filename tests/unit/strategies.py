@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from async_dynamo_store.codec import Item, encode
+from async_dynamo_store.wire.codec import Item, encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 KEYS = st.one_of(

@@ -4,10 +4,18 @@ from typing import Any
 
 import pytest
 
-from async_dynamo_store import bookkeeping
-from async_dynamo_store.bookkeeping import ATTRIBUTE, identity, landed, new_token, not_landed, sign, upkeep
-from async_dynamo_store.changes import Change, Guard, Put, Remove, Replace, apply
-from async_dynamo_store.codec import Item
+from async_dynamo_store.wire import bookkeeping
+from async_dynamo_store.wire.bookkeeping import (
+    ATTRIBUTE,
+    identity,
+    landed,
+    new_token,
+    not_landed,
+    sign,
+    upkeep,
+)
+from async_dynamo_store.wire.changes import Change, Guard, Put, Remove, Replace, apply
+from async_dynamo_store.wire.codec import Item
 from tests.unit.strategies import item
 
 NOW = 1_795_369_269

@@ -9,7 +9,8 @@ from botocore.session import get_session
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from async_dynamo_store.changes import (
+from async_dynamo_store.errors import UnsupportedValueError
+from async_dynamo_store.wire.changes import (
     Alive,
     Change,
     Expression,
@@ -25,8 +26,7 @@ from async_dynamo_store.changes import (
     plan,
     put,
 )
-from async_dynamo_store.codec import Item, Path, decode, encode, same
-from async_dynamo_store.errors import UnsupportedValueError
+from async_dynamo_store.wire.codec import Item, Path, decode, encode, same
 from tests.conftest import Engine
 from tests.unit.strategies import DICTS, SMALL_DICTS, item
 

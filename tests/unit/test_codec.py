@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store import codec
-from async_dynamo_store.codec import (
+from async_dynamo_store.errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.wire import codec
+from async_dynamo_store.wire.codec import (
     MAX_ITEM_BYTES,
     AttributeValue,
     Item,
@@ -28,7 +29,6 @@ from async_dynamo_store.codec import (
     size_of,
     sum_of,
 )
-from async_dynamo_store.errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
 from tests.unit.strategies import DICTS, NUMBERS, SETS, VALUES
 
 

@@ -35,9 +35,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from async_dynamo_store.codec import decode, encode, same
-from async_dynamo_store.data_model import ModelData, PlainData, member_names
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.records.data_model import ModelData, PlainData, member_names
+from async_dynamo_store.wire.codec import decode, encode, same
 from tests.unit.strategies import DICTS, TEXT
 
 

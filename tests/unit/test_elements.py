@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,18 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from async_dynamo_store.bookkeeping import ATTRIBUTE, sign
-from async_dynamo_store.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
-from async_dynamo_store.codec import Item, decode, same
 from async_dynamo_store.config import read_config
-from async_dynamo_store.data_model import ModelData, PlainData
-from async_dynamo_store.elements import Elements
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
-from async_dynamo_store.layout import LAYOUTS, javascript_time
-from async_dynamo_store.pipeline import Turn
-from async_dynamo_store.record import Loaded, Session, UserRecord
-from async_dynamo_store.requests import Request
-from async_dynamo_store.snapshot import Snapshot
+from async_dynamo_store.layouts import LAYOUTS
+from async_dynamo_store.records.data_model import ModelData, PlainData
+from async_dynamo_store.records.elements import Elements
+from async_dynamo_store.records.reading import javascript_time
+from async_dynamo_store.records.record import Loaded, Session, UserRecord
+from async_dynamo_store.store.turns import Turns
+from async_dynamo_store.voice.requests import Request
+from async_dynamo_store.voice.turn import Turn
+from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, sign
+from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
+from async_dynamo_store.wire.codec import Item, decode, same
+from async_dynamo_store.wire.snapshot import Snapshot
 from tests.unit.strategies import SMALL_DICTS, item
 from tests.unit.test_layout import ITEMS
 
@@ -42,6 +44,32 @@ async def nothing(loaded: Loaded) -> None:
 def read(made: Elements[Any], stored: Item | None, now: datetime = NOW) -> tuple[UserRecord[Any], Loaded]:
     loaded = Loaded("u1", None if stored is None else Snapshot(stored), nothing, None)
     return made.read("u1", loaded, now), loaded
+
+
+async def join(turn: Turn[Any], record: UserRecord[Any], **fields: Any) -> None:
+    """What a pipeline does before the handler, with this record for the loaded one."""
+
+    async def load(user_id: str, prefix: str) -> UserRecord[Any]:
+        return record
+
+    await turns(load, **fields).load(turn)
+
+
+async def remember(turn: Turn[Any], **fields: Any) -> None:
+    """What a pipeline does after the handler, without the save."""
+
+    async def load(user_id: str, prefix: str) -> UserRecord[Any]:
+        raise AssertionError(user_id)
+
+    await turns(load, **fields).save(turn)
+
+
+def turns(load: Callable[[str, str], Awaitable[UserRecord[Any]]], **fields: Any) -> Turns[Any]:
+    async def save(record: UserRecord[Any]) -> None:
+        """No test here saves."""
+
+    config = read_config({"table_name": "Users"} | fields)
+    return Turns(config, load, save, elements(**fields).anonymous)
 
 
 def user_item(data: dict[str, Any], **attributes: Any) -> Item:
@@ -439,32 +467,32 @@ class TestSession:
         assert decode(stored["session"])["data"] == {"y": 2}
 
     @pytest.mark.parametrize(("fields", "age", "session_id", "is_new"), JOINED, ids=repr)
-    def test_a_turn_joins_it(
+    async def test_a_turn_joins_it(
         self, fields: dict[str, Any], age: float | None, session_id: str | None, is_new: bool
     ) -> None:
         made = elements(**WITH_SESSION)
         turn: Turn[dict[str, Any]] = Turn(request(**fields))
-        turn.user, _ = read(made, None if age is None else with_session(age))
-        made.join_session(turn)
+        record, _ = read(made, None if age is None else with_session(age))
+        await join(turn, record, **WITH_SESSION)
         assert turn.session is turn.user.session
         assert turn.session.is_new is is_new
         assert turn.session.id == session_id if session_id else len(turn.session.id or "") == 32
         assert turn.session.data == ({} if is_new else {"x": 1})
 
-    def test_a_session_of_the_platform_is_the_turns(self) -> None:
+    async def test_a_session_of_the_platform_is_the_turns(self) -> None:
         made = elements(**WITH_SESSION)
         turn: Turn[dict[str, Any]] = Turn(request(session_id="p1", session_data={"y": 1}))
-        turn.user, loaded = read(made, with_session(1))
-        made.join_session(turn)
+        record, loaded = read(made, with_session(1))
+        await join(turn, record, **WITH_SESSION)
         assert turn.user.session is turn.session
         assert turn.session.data == {"y": 1}
         turn.session.data["z"] = 1
         assert made.changes(turn.user, loaded, NOW) == []
 
-    def test_where_no_sessions_are_stored_it_is_the_turns(self) -> None:
+    async def test_where_no_sessions_are_stored_it_is_the_turns(self) -> None:
         turn: Turn[dict[str, Any]] = Turn(request(session_id="s2"))
-        turn.user, _ = read(elements(), with_session(1))
-        elements().join_session(turn)
+        record, _ = read(elements(), with_session(1))
+        await join(turn, record)
         assert turn.user.session is turn.session
         assert turn.session.id == "s2"
 
@@ -485,11 +513,11 @@ WITH_HISTORY = {"stored_elements": {"history": {"size": 2, "nlu": False}}}
 
 
 class TestHistory:
-    async def turn(self, made: Elements[Any], stored: Item | None, said: str) -> Turn[dict[str, Any]]:
+    async def turn(self, fields: dict[str, Any], stored: Item | None, said: str) -> Turn[dict[str, Any]]:
         turn: Turn[dict[str, Any]] = Turn(request())
-        turn.user, _ = read(made, stored)
+        turn.user, _ = read(elements(**fields), stored)
         turn.tell(said)
-        await made.remember(turn)
+        await remember(turn, **fields)
         return turn
 
     def said(self, stored: Item) -> list[str]:
@@ -499,7 +527,7 @@ class TestHistory:
         made = elements(**WITH_HISTORY)
         stored: Item | None = None
         for said in ("one", "two", "three"):
-            turn = await self.turn(made, stored, said)
+            turn = await self.turn(WITH_HISTORY, stored, said)
             assert turn.user.loaded is not None
             stored = save(made, turn.user, turn.user.loaded, stored)
         assert stored is not None
@@ -509,11 +537,12 @@ class TestHistory:
         assert len(history.items) == 2
 
     async def test_two_turns_at_once_both_appear(self) -> None:
-        made = elements(stored_elements={"history": {"size": 5, "nlu": False}})
-        first = await self.turn(made, None, "zero")
+        fields = {"stored_elements": {"history": {"size": 5, "nlu": False}}}
+        made = elements(**fields)
+        first = await self.turn(fields, None, "zero")
         assert first.user.loaded is not None
         stored = save(made, first.user, first.user.loaded, None)
-        one, two = await self.turn(made, stored, "one"), await self.turn(made, stored, "two")
+        one, two = await self.turn(fields, stored, "one"), await self.turn(fields, stored, "two")
         assert one.user.loaded is not None
         assert two.user.loaded is not None
         (change,) = made.changes(one.user, one.user.loaded, NOW)
@@ -523,7 +552,7 @@ class TestHistory:
         assert self.said(stored) == ["two", "one", "zero"]
 
     async def test_it_is_not_kept_when_it_is_off(self) -> None:
-        turn = await self.turn(elements(), None, "one")
+        turn = await self.turn({}, None, "one")
         assert turn.user.loaded is not None
         assert elements().changes(turn.user, turn.user.loaded, NOW) == []
 
@@ -531,20 +560,16 @@ class TestHistory:
         made = elements(**WITH_HISTORY)
         turn: Turn[dict[str, Any]] = Turn(request())
         turn.user = made.anonymous()
-        await made.remember(turn)
+        await remember(turn, **WITH_HISTORY)
         assert turn.user.loaded is None
 
     async def test_what_dynamodb_cannot_hold(self) -> None:
-        made = elements(
-            stored_elements={"history": {"output": False, "nlu": False, "mine": lambda turn: {""}}}
-        )
-        turn = await self.turn(made, None, "one")
+        fields = {"stored_elements": {"history": {"output": False, "nlu": False, "mine": lambda turn: {""}}}}
+        made, turn = elements(**fields), await self.turn(fields, None, "one")
         assert turn.user.loaded is not None
         assert made.changes(turn.user, turn.user.loaded, NOW)
-        made = elements(
-            stored_elements={"history": {"output": False, "nlu": False, "mine": lambda turn: turn}}
-        )
-        turn = await self.turn(made, None, "one")
+        fields = {"stored_elements": {"history": {"output": False, "nlu": False, "mine": lambda turn: turn}}}
+        made, turn = elements(**fields), await self.turn(fields, None, "one")
         assert turn.user.loaded is not None
         with pytest.raises(
             UnsupportedValueError, match=r"^history\.items\[0\]\.mine: DynamoDB has no type for Turn"
@@ -552,9 +577,10 @@ class TestHistory:
             made.changes(turn.user, turn.user.loaded, NOW)
 
     async def test_a_jovo3_item_counts_its_requests(self) -> None:
-        made = elements(layout="jovo3", stored_elements={"history": True})
+        fields = {"layout": "jovo3", "stored_elements": {"history": True}}
+        made = elements(**fields)
         stored = item({"userData": {"data": {}, "metaData": {"sessionsCount": 1, "lastUsedAt": ago(9)}}})
-        turn = await self.turn(made, stored, "one")
+        turn = await self.turn(fields, stored, "one")
         assert turn.user.loaded is not None
         after = decode({"M": save(made, turn.user, turn.user.loaded, stored)})["userData"]
         assert after["metaData"] == {"sessionsCount": 2, "lastUsedAt": ago(0), "createdAt": ago(0)}
@@ -782,7 +808,7 @@ class TestSaved:
         turn: Turn[Profile] = Turn(request())
         turn.user, loaded = read(made, None)
         turn.tell("one")
-        await made.remember(turn)
+        await remember(turn, **WITH_HISTORY)
         user = turn.user
         user.data.name = "Ada"
         user.increment("stats.visits")
@@ -792,7 +818,7 @@ class TestSaved:
         user.data.name = "Bob"
         user.increment("stats.visits", 10)
         turn.tell("two")
-        await made.remember(turn)
+        await remember(turn, **WITH_HISTORY)
         made.saved(user, loaded, changes, Snapshot(stored), NOW)
 
         again = made.changes(user, loaded, NOW)

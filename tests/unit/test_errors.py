@@ -9,18 +9,17 @@ import async_dynamo_store
 from async_dynamo_store import errors
 from async_dynamo_store.errors import (
     AccessDeniedError,
-    ConflictError,
     ItemTooLargeError,
     StoreError,
     UnreadableItemError,
     UnsupportedValueError,
 )
-from async_dynamo_store.record import UserRecord
+from async_dynamo_store.records.record import ConflictError, UserRecord
 
 ALL = {
     name: kind
-    for name, kind in vars(errors).items()
-    if inspect.isclass(kind) and kind.__module__ == errors.__name__
+    for name, kind in (vars(errors) | {"ConflictError": ConflictError}).items()
+    if inspect.isclass(kind) and issubclass(kind, StoreError)
 }
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from async_dynamo_store.history import history_item
-from async_dynamo_store.pipeline import Turn
-from async_dynamo_store.requests import Request
+from async_dynamo_store.voice.history import history_item
+from async_dynamo_store.voice.requests import Request
+from async_dynamo_store.voice.turn import Turn
 
 
 def request(**changes: Any) -> Request:

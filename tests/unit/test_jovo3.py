@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import Turn
-from async_dynamo_store.changes import apply
-from async_dynamo_store.codec import decode, encode
 from async_dynamo_store.config import HistoryElement
-from async_dynamo_store.jovo3 import context_item, meta_data_changes
-from async_dynamo_store.record import Session
-from async_dynamo_store.requests import Request, parse_request
+from async_dynamo_store.records.meta_data import meta_data_changes
+from async_dynamo_store.voice.jovo3 import context_item, request_note
+from async_dynamo_store.voice.requests import Request, parse_request
+from async_dynamo_store.wire.changes import apply
+from async_dynamo_store.wire.codec import decode, encode
 from tests.unit.requests.sample import parsed, sample
 
 NOW = datetime(2026, 11, 22, 17, 1, 9, 316000, UTC)
@@ -25,7 +25,7 @@ SILENT = {"hasAudioInterface": False, "hasScreenInterface": False, "hasVideoInte
 def noted(meta_data: Any, request: Request, *, is_new: bool = False) -> Any:
     """The metaData after the request."""
     before = encode({"userData": {"metaData": meta_data}})["M"]
-    after = apply(before, meta_data_changes(request, Session(is_new=is_new), before, NOW))
+    after = apply(before, meta_data_changes(request_note(request), before, NOW, is_new_session=is_new))
     return decode(after["userData"])["metaData"]
 
 
@@ -116,7 +116,7 @@ def test_devices(interfaces: tuple[str, ...], has: set[str]) -> None:
 
     assert after == {"devices": {"other": SILENT, "amzn1.ask.device.D1": device}}
     before = encode({"userData": {"metaData": after}})["M"]
-    assert list(meta_data_changes(request, Session(), before, NOW)) == []
+    assert list(meta_data_changes(request_note(request), before, NOW, is_new_session=True)) == []
 
 
 def test_other_platforms_name_no_device() -> None:

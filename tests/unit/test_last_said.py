@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from async_dynamo_store.history import last_said
+from async_dynamo_store.voice.history import last_said
 
 OURS = {"output": [{"message": "Hi.", "reprompt": "Well?", "listen": True}]}
 OLDER = {"output": [{"message": "Older.", "listen": False}]}

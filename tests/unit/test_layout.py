@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store import config
-from async_dynamo_store.codec import Item, decode
 from async_dynamo_store.config import DynamoDbConfig
 from async_dynamo_store.errors import UnreadableItemError
-from async_dynamo_store.layout import LAYOUTS, javascript_time, read_map, read_text, read_time
+from async_dynamo_store.layouts import LAYOUTS, LayoutName
+from async_dynamo_store.records.reading import javascript_time, read_map, read_text, read_time
+from async_dynamo_store.wire.codec import Item, decode
 from tests.unit.strategies import item
 
 OWN_ITEMS: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ def test_an_item_with_no_data_yet(name: Any) -> None:
 
 
 def test_the_configuration_knows_the_layouts_attributes() -> None:
-    assert tuple(LAYOUTS) == get_args(config.Layout)
+    assert tuple(LAYOUTS) == get_args(LayoutName)
     for name, layout in LAYOUTS.items():
         paths = [layout.data, layout.session, layout.history, layout.created_at, layout.updated_at]
         for attribute in {str(path[0]) for path in paths if path}:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from async_dynamo_store.codec import sum_of
 from async_dynamo_store.errors import StoreError, UnsupportedValueError
-from async_dynamo_store.record import History, Loaded, Path, Session, UserRecord, path_keys
+from async_dynamo_store.records.record import History, Loaded, Path, Session, UserRecord, path_keys
+from async_dynamo_store.wire.codec import sum_of
 
 PATHS: list[tuple[Path, tuple[str, ...]]] = [
     ("score", ("score",)),

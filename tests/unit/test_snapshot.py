@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store.codec import Item, Path, item_size
-from async_dynamo_store.snapshot import Snapshot
+from async_dynamo_store.wire.codec import Item, Path, item_size
+from async_dynamo_store.wire.snapshot import Snapshot
 from tests.unit.strategies import DICTS, item
 
 PATHS: list[Path] = [(), ("user",), ("user", "data"), ("missing", "data")]

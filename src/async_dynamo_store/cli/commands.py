@@ -12,10 +12,10 @@ from pydantic_core import to_json
 from rich.console import Console
 
 from async_dynamo_store.config import DynamoDbConfig
+from async_dynamo_store.dynamodb.policy import iam_policy
 from async_dynamo_store.errors import StoreError
-from async_dynamo_store.policy import iam_policy
 from async_dynamo_store.settings import DynamoDbSettings
-from async_dynamo_store.store import AsyncDynamoStore
+from async_dynamo_store.store.store import AsyncDynamoStore
 
 from . import demo as _demo
 

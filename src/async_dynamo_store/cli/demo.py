@@ -18,14 +18,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from async_dynamo_store import bookkeeping
-from async_dynamo_store.codec import decode
+from async_dynamo_store.wire import bookkeeping
+from async_dynamo_store.wire.codec import decode
 
 if TYPE_CHECKING:
     from flask import Flask, Response
     from rich.console import Console
 
-    from async_dynamo_store.app import VoiceApp
+    from async_dynamo_store.voice.app import VoiceApp
 
 _PACKAGE = Path(__file__).parents[1]
 _SKILL = Path("examples", "score_skill.py")

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import verification
 from yarl import URL
 
-from async_dynamo_store.requests import Platform, Request, fields
+from async_dynamo_store.voice.requests import Platform, Request, fields
 
 from .verification import HttpRequest, VerificationError
 

@@ -15,8 +15,8 @@ from .http_door import HttpDoor, Incoming, RefusedError, refusal
 from .verification import Verifier
 
 if TYPE_CHECKING:
-    from async_dynamo_store.app import VoiceApp
-    from async_dynamo_store.store import AsyncDynamoStore
+    from async_dynamo_store.store.store import AsyncDynamoStore
+    from async_dynamo_store.voice.app import VoiceApp
 
 __all__ = ["AsgiApp"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .http_door import Answer
 
 if TYPE_CHECKING:
-    from async_dynamo_store.store import AsyncDynamoStore
+    from async_dynamo_store.store.store import AsyncDynamoStore
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

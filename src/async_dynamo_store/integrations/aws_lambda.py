@@ -19,15 +19,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from async_dynamo_store.client import time_limit
+from async_dynamo_store.dynamodb.client import time_limit
 from async_dynamo_store.errors import StoreError
 
 from .http_door import Answer, HttpDoor, Incoming
 from .verification import Verifier
 
 if TYPE_CHECKING:
-    from async_dynamo_store.app import VoiceApp
-    from async_dynamo_store.store import AsyncDynamoStore
+    from async_dynamo_store.store.store import AsyncDynamoStore
+    from async_dynamo_store.voice.app import VoiceApp
 
 __all__ = ["LambdaContext", "LambdaHandler", "lambda_handler"]
 

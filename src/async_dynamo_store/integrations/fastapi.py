@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, WebSocketException, status
 from fastapi.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
 
-from async_dynamo_store.record import DataT, UserRecord
+from async_dynamo_store.records.record import DataT, UserRecord
 
 __all__ = ["CurrentUser", "current_user"]
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 from urllib.parse import parse_qsl
 
 from async_dynamo_store.errors import (
-    ConflictError,
     InvalidUserIdError,
     ThrottledError,
     UnavailableError,
     UnknownRequestError,
 )
-from async_dynamo_store.requests import Platform, parse_request
+from async_dynamo_store.records.record import ConflictError
+from async_dynamo_store.voice.requests import Platform, parse_request
 
 from .verification import HttpRequest, MessengerVerifier, VerificationError, Verifier
 
 if TYPE_CHECKING:
-    from async_dynamo_store.app import VoiceApp
+    from async_dynamo_store.voice.app import VoiceApp
 
 log = logging.getLogger(__name__)
 

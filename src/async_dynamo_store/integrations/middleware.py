@@ -11,13 +11,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import StoreError
-from async_dynamo_store.record import UserRecord
+from async_dynamo_store.records.record import UserRecord
 
 from .asgi_messages import ASGIApp, Message, Receive, Scope, Send, StoreLifetime, send_answer
 from .http_door import refusal, refused_for
 
 if TYPE_CHECKING:
-    from async_dynamo_store.store import AsyncDynamoStore
+    from async_dynamo_store.store.store import AsyncDynamoStore
 
 __all__ = ["UserMiddleware"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from async_dynamo_store.requests import Platform, Request
+from async_dynamo_store.voice.requests import Platform, Request
 
 
 class VerificationError(Exception):

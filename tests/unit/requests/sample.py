@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from async_dynamo_store.requests import Request, parse_request
+from async_dynamo_store.voice.requests import Request, parse_request
 
 OWN = Path(__file__).with_name("samples")
 PUBLISHED = Path(__file__).parents[4] / "shared" / "requests"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from async_dynamo_store.errors import UnknownRequestError
-from async_dynamo_store.requests import Reply, Request, parse_request, render_reply
+from async_dynamo_store.voice.requests import Reply, Request, parse_request, render_reply
 from tests.unit.requests.sample import SAMPLES
 
 json_values = st.recursive(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from async_dynamo_store.errors import UnknownRequestError
-from async_dynamo_store.requests import Request, parse_request
-from async_dynamo_store.requests.fields import moment
+from async_dynamo_store.voice.requests import Request, parse_request
+from async_dynamo_store.voice.requests.fields import moment
 from tests.unit.requests.sample import OWN_SAMPLES, SAMPLES, parsed, sample
 
 ANNA = "amzn1.ask.account.ANNA"

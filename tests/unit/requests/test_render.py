@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from async_dynamo_store.requests import Reply, parse_request, render_reply
+from async_dynamo_store.voice.requests import Reply, parse_request, render_reply
 from tests.unit.requests.sample import SAMPLES, parsed, sample
 from tests.unit.requests.test_mutations import json_values
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import orjson
 
-from .errors import (
+from async_dynamo_store.errors import (
     AccessDeniedError,
     BackendError,
     CredentialsError,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-    from .codec import Item
-    from .config import AwsConfig, DynamoDbConfig
-    from .fast import FastWay
+    from async_dynamo_store.config import AwsConfig, DynamoDbConfig
+    from async_dynamo_store.dynamodb.fast.path import FastWay
+    from async_dynamo_store.wire.codec import Item
 
     FindAws = Callable[[], Awaitable[AwsConfig | None]]
 
@@ -272,7 +272,7 @@ class _Connection:
     ) -> None:
         client = await connect(self.stack)
         if accelerate:
-            from .fast import fast_way
+            from async_dynamo_store.dynamodb.fast.path import fast_way
 
             self.fast = fast_way(client)
         self.client = client

@@ -1,27 +1,22 @@
-"""The stages that a request goes through, and the turn that goes through them."""
+"""`Turn`: one request of one user, as handlers see it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Generic, Literal, get_args
+from typing import TYPE_CHECKING, Any, Generic
 
-from .errors import StoreError, UserNotLoadedError
-from .history import last_said
-from .record import DataT, History, Session, UserRecord
+from async_dynamo_store.errors import StoreError, UserNotLoadedError
+from async_dynamo_store.records.record import DataT, History, Session, StoredTurn, UserRecord
+
+from .history import history_item, last_said
 from .requests import Reply, Request, render_reply
 
 if TYPE_CHECKING:
-    from .store import AsyncDynamoStore
+    from collections.abc import Mapping
 
-log = logging.getLogger(__name__)
-
-Stage = Literal["request", "user.load", "handler", "user.save", "response", "fail"]
-"""The steps of a turn, in their order; `fail` is taken when one of the others raises."""
-
-Step = Callable[["Turn[DataT]"], Awaitable[None]]
-"""What runs at a stage: an async function of the turn."""
+    from async_dynamo_store.config import HistoryElement
+    from async_dynamo_store.layouts import LayoutName
+    from async_dynamo_store.store.store import AsyncDynamoStore
 
 
 class Turn(Generic[DataT]):
@@ -93,6 +88,15 @@ class Turn(Generic[DataT]):
         speech, reprompt, listen = said
         self.reply = Reply(speech, reprompt, listen)
 
+    async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
+        """What the user's item keeps of this turn, in the shapes of a layout; `elements` are those of the history."""
+        if layout == "jovo3":
+            from .jovo3 import context_item, request_note
+
+            history = await context_item(self, elements) if elements else None
+            return StoredTurn(history, request_note(self.request))
+        return StoredTurn(await history_item(self, elements) if elements else None)
+
     def render(self) -> Any:
         """The reply in the platform's own shape, with the session's data."""
         self.reply.session_data = self.session.data
@@ -112,43 +116,3 @@ def _platform_session(request: Request) -> Session:
         is_new=bool(request.is_new_session),
         is_of_platform=request.session_data is not None,
     )
-
-
-class RequestPipeline(Generic[DataT]):
-    """The stages of a turn, and what runs at each."""
-
-    def __init__(self) -> None:
-        self._steps: dict[str, list[Step[DataT]]] = {stage: [] for stage in get_args(Stage)}
-
-    def use(self, stage: Stage, step: Step[DataT]) -> None:
-        """Run `step` at `stage`, after those that were added before it.
-
-        Raises ValueError for a stage that there is not.
-        """
-        if stage not in self._steps:
-            raise ValueError(f"there is no stage {stage!r}; the stages are {', '.join(self._steps)}")
-        self._steps[stage].append(step)
-
-    async def run(self, turn: Turn[DataT]) -> Any:
-        """Take a turn through the stages and return its response.
-
-        What a stage raises goes to the steps of `fail`, whose reply is then the response; without any it is
-        raised.
-        """
-        try:
-            for stage in ("request", "user.load", "handler", "user.save"):
-                await self._take(stage, turn)
-            turn.response = turn.render()
-            await self._take("response", turn)
-        except Exception as error:
-            if not self._steps["fail"]:
-                raise
-            log.warning("A %s turn failed: %s", turn.request.platform, type(error).__name__)
-            turn.fail(error)
-            await self._take("fail", turn)
-            turn.response = turn.render()
-        return turn.response
-
-    async def _take(self, stage: str, turn: Turn[DataT]) -> None:
-        for step in self._steps[stage]:
-            await step(turn)

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, InstanceOf
 
-from .config import Config, DynamoDbConfig
-from .data_model import ModelT
-from .errors import StoreError
-from .pipeline import RequestPipeline, Turn
-from .record import DataT
+from async_dynamo_store.config import Config, DynamoDbConfig
+from async_dynamo_store.errors import StoreError
+from async_dynamo_store.records.data_model import ModelT
+from async_dynamo_store.records.record import DataT
+from async_dynamo_store.store.store import AsyncDynamoStore
+
+from .pipeline import RequestPipeline
 from .requests import parse_request
-from .store import AsyncDynamoStore
+from .turn import Turn
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .config import AwsConfig
+    from async_dynamo_store.config import AwsConfig
 
 log = logging.getLogger(__name__)
 

@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from pydantic import SecretStr
 
-from . import codec
-from .changes import Change, Increment, Put, Remove, find
-from .client import Client, ConditionFailed, InvalidRequest
-from .codec import decode, encode
-from .config import AwsConfig, Config, DynamoDbConfig, read_config
-from .data_model import DataModel, ModelData, ModelT, PlainData
-from .elements import Elements
-from .errors import BackendError, ConflictError, InvalidUserIdError, TableNotFoundError, UnsupportedValueError
+from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
+from async_dynamo_store.dynamodb.client import Client, ConditionFailed, InvalidRequest
+from async_dynamo_store.dynamodb.table import Table, TableInfo
+from async_dynamo_store.errors import (
+    InvalidUserIdError,
+    TableNotFoundError,
+    UnsupportedValueError,
+)
+from async_dynamo_store.records.data_model import DataModel, ModelData, ModelT, PlainData
+from async_dynamo_store.records.elements import Elements
+from async_dynamo_store.records.record import ConflictError, DataT, Loaded, Path, UserRecord, path_keys
+from async_dynamo_store.wire import codec
+from async_dynamo_store.wire.changes import Change, Increment, Put, Remove, find
+from async_dynamo_store.wire.codec import decode, encode
+
 from .items import Items, pause
-from .record import DataT, Loaded, Path, UserRecord, path_keys
-from .table import Table, TableInfo
+from .turns import PipelineLike, Turns
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -42,10 +48,10 @@ if TYPE_CHECKING:
     import aioboto3
     from pydantic import BaseModel
 
-    from .codec import Item
-    from .config import OnConflict
+    from async_dynamo_store.config import OnConflict
+    from async_dynamo_store.wire.codec import Item
+
     from .items import Page, Write
-    from .pipeline import RequestPipeline, Turn
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +134,7 @@ class AsyncDynamoStore(Generic[DataT]):
         await self.settle()
         await self._client.aclose()
         if self.config.type == "embedded":
-            from . import embedded
+            from async_dynamo_store.dynamodb import embedded
 
             await asyncio.to_thread(embedded.stop, self)
 
@@ -291,34 +297,15 @@ class AsyncDynamoStore(Generic[DataT]):
         async for record in self._pages(partial(self._items.query, index, encode(value))):
             yield record
 
-    def install(self, pipeline: RequestPipeline[DataT]) -> None:
+    def install(self, pipeline: PipelineLike) -> None:
         """Load each turn's user at the stage `user.load`, and save it at `user.save`."""
         if self.config.implicit_save:
-            pipeline.use("user.load", self._load_turn)
-            pipeline.use("user.save", self._save_turn)
+            turns = Turns(self.config, self._load_turn, self.save, self._elements.anonymous)
+            pipeline.use("user.load", turns.load)
+            pipeline.use("user.save", turns.save)
 
-    async def _load_turn(self, turn: Turn[DataT]) -> None:
-        request = turn.request
-        if request.user_id is None:
-            turn.user = self._elements.anonymous()
-        else:
-            prefix = f"{request.jovo_type}::" if self.config.prefix_primary_key_with_platform else ""
-            turn.user = await self._load_or_do_without(request.user_id, self._key(request.user_id, prefix))
-        self._elements.join_session(turn)
-
-    async def _load_or_do_without(self, user_id: str, key: str) -> UserRecord[DataT]:
-        try:
-            return await self._load(user_id, key)
-        except BackendError as error:
-            if self.config.on_load_error == "raise":
-                raise
-            log.warning("A user could not be loaded, and the turn goes on with an anonymous one: %s", error)
-            return self._elements.anonymous()
-
-    async def _save_turn(self, turn: Turn[DataT]) -> None:
-        if not turn.user.is_anonymous:
-            await self._elements.remember(turn)
-            await self.save(turn.user)
+    async def _load_turn(self, user_id: str, prefix: str) -> UserRecord[DataT]:
+        return await self._load(user_id, self._key(user_id, prefix))
 
     async def _pages(
         self, read_page: Callable[[Item | None, datetime], Awaitable[Page]]
@@ -457,7 +444,7 @@ class AsyncDynamoStore(Generic[DataT]):
     async def _find_aws(self) -> AwsConfig | None:
         if self.config.type == "dynamodb":
             return self.config.aws_config
-        from . import embedded
+        from async_dynamo_store.dynamodb import embedded
 
         url = await asyncio.to_thread(embedded.start, self)
         return AwsConfig(

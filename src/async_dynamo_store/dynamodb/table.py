@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from async_dynamo_store.errors import BackendError, TableMismatchError, TableNotFoundError, UnavailableError
+
 from .client import InvalidRequest, TableInUse, time_left
-from .errors import BackendError, TableMismatchError, TableNotFoundError, UnavailableError
 
 if TYPE_CHECKING:
+    from async_dynamo_store.config import DynamoDbConfig
+
     from .client import Client
-    from .config import DynamoDbConfig
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from operator import is_
 from typing import Any
 
-from .errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
 
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]

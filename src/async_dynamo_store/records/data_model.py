@@ -26,7 +26,7 @@ from typing_extensions import TypeVar
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-from .errors import UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 
 _AS_PLAIN_JSON = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS

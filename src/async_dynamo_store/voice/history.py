@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .config import HistoryElement
-    from .pipeline import Turn
+    from async_dynamo_store.config import HistoryElement
+
+    from .turn import Turn
 
 
 async def history_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:

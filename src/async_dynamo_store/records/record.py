@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple
 
 from typing_extensions import TypeVar
 
-from .codec import sum_of
+from async_dynamo_store.errors import StoreError
+from async_dynamo_store.wire.codec import sum_of
+
 from .data_model import member_names
-from .errors import StoreError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from .requests import Request
-    from .snapshot import Snapshot
+    from async_dynamo_store.wire.snapshot import Snapshot
+
+    from .meta_data import RequestNote
 
 DataT = TypeVar("DataT", default=dict[str, Any])
 """What `user.data` is: a plain dict, or the store's `data_model`."""
@@ -68,6 +70,13 @@ class History:
         return self.items[0] if self.items else None
 
 
+class StoredTurn(NamedTuple):
+    """What a user's item keeps of a turn: its entry in the history, and what Jovo v3 notes of its request."""
+
+    history: dict[str, Any] | None = None
+    note: RequestNote | None = None
+
+
 class Taken(NamedTuple):
     """What a save under way has taken of a record; what comes after that is for the next save."""
 
@@ -83,7 +92,7 @@ class Loaded:
     `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
     of it; `increments` are what `increment` has added, by the keys under which it is stored.
     `deleted` says whether the user has been deleted since then, by the turn itself or by another. `new_turns`
-    and `request` are of the turn that is to be saved.
+    and `note` are of the turn that is to be saved.
     """
 
     key: str
@@ -95,7 +104,7 @@ class Loaded:
     new_turns: list[dict[str, Any]] = field(default_factory=list)
     taken: Taken | None = None
     saving: asyncio.Future[None] | None = None
-    request: Request | None = None
+    note: RequestNote | None = None
     deleted: Literal["", "here", "elsewhere"] = ""
 
     @property
@@ -168,6 +177,18 @@ class UserRecord(Generic[DataT]):
             counter = (*stored, alias)
             self.loaded.increments[counter] = sum_of(self.loaded.increments.get(counter, 0), step, where)
         return total
+
+
+class ConflictError(StoreError):
+    """Another writer came first, and nothing of this save was written.
+
+    `stored` is the record that won, as the failed write's own answer showed it; None when the user has been
+    deleted.
+    """
+
+    def __init__(self, message: str, stored: UserRecord[Any] | None = None) -> None:
+        super().__init__(message)
+        self.stored = stored
 
 
 def _child(parent: Any, name: str, default: Any) -> Any:

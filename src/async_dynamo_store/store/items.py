@@ -11,21 +11,31 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import bookkeeping
-from .changes import Alive, Change, Expression, Guard, Increment, apply, find, plan, put
-from .client import ConditionFailed, InvalidRequest, time_left
-from .codec import MAX_ITEM_BYTES, check_item_size, path_text
-from .errors import BackendError, UnsupportedValueError
+from async_dynamo_store.dynamodb.client import ConditionFailed, InvalidRequest, time_left
+from async_dynamo_store.errors import BackendError, UnsupportedValueError
+from async_dynamo_store.wire import bookkeeping
+from async_dynamo_store.wire.changes import (
+    Alive,
+    Change,
+    Expression,
+    Guard,
+    Increment,
+    apply,
+    find,
+    plan,
+    put,
+)
+from async_dynamo_store.wire.codec import MAX_ITEM_BYTES, check_item_size, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
     from datetime import datetime
 
-    from .client import Client
-    from .codec import AttributeValue, Item
-    from .config import DynamoDbConfig, OnConflict
-    from .elements import Elements
-    from .snapshot import Snapshot
+    from async_dynamo_store.config import DynamoDbConfig, OnConflict
+    from async_dynamo_store.dynamodb.client import Client
+    from async_dynamo_store.records.elements import Elements
+    from async_dynamo_store.wire.codec import AttributeValue, Item
+    from async_dynamo_store.wire.snapshot import Snapshot
 
     Page = tuple[dict[str, Item], Item | None]
 

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic
-from uuid import uuid4
 
-from .bookkeeping import ATTRIBUTE
-from .changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
-from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, size_of, sum_of
-from .errors import UnsupportedValueError
-from .history import history_item
-from .layout import LAYOUTS, javascript_time, read_map, read_text, read_time, unreadable
+from async_dynamo_store.errors import UnsupportedValueError
+from async_dynamo_store.layouts import LAYOUTS
+from async_dynamo_store.wire.bookkeeping import ATTRIBUTE
+from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
+from async_dynamo_store.wire.codec import (
+    AttributeValue,
+    Item,
+    Path,
+    decode,
+    encode,
+    path_text,
+    same,
+    size_of,
+    sum_of,
+)
+from async_dynamo_store.wire.snapshot import Snapshot
+
+from .meta_data import meta_data_changes
+from .reading import javascript_time, read_map, read_text, read_time, unreadable
 from .record import DataT, History, Loaded, Session, Taken, UserRecord
-from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from .config import DynamoDbConfig, IndexKey
+    from async_dynamo_store.config import DynamoDbConfig, IndexKey
+
     from .data_model import DataModel
-    from .pipeline import Turn
 
 _WORTH_A_WRITE = 0.1
 """An expiry is refreshed by a write of its own when it would move by more than this part of itself."""
@@ -41,13 +52,6 @@ class Elements(Generic[DataT]):
         self._updated_at = self.layout.updated_at if config.stored_elements.updated_at else None
         self._session = config.stored_elements.session_element
         self._history = config.stored_elements.history_elements
-        self._history_item = history_item
-        self._meta_data_changes: Callable[..., Iterable[Change]] | None = None
-        if config.layout == "jovo3":
-            from .jovo3 import context_item, meta_data_changes
-
-            self._history_item = context_item
-            self._meta_data_changes = meta_data_changes
         self._ttl = config.ttl
         index_keys = [key for index in config.global_secondary_indexes for key in index.keys]
         # Of two uses of one attribute the RANGE key has the lower limit.
@@ -94,33 +98,15 @@ class Elements(Generic[DataT]):
         """The record of nobody: empty, neither loaded nor saved."""
         return UserRecord(id="", data=self._data_model.read({}, self._data_name)[0])
 
-    def join_session(self, turn: Turn[DataT]) -> None:
-        """Make the turn's session and the user's one: the platform's own if it has one, else the stored one."""
-        request, user = turn.request, turn.user
-        if request.session_data is not None or self._session is None:
-            user.session = turn.session
-            return
-        stored = user.session
-        another = request.session_id is not None and stored.id not in (None, request.session_id)
-        if stored.is_new or another or request.is_new_session:
-            user.session = Session(id=request.session_id or uuid4().hex)
-        turn.session = user.session
-
-    async def remember(self, turn: Turn[DataT]) -> None:
-        """Note for the save what is to be stored of the turn itself: history, and Jovo v3's metaData."""
-        loaded = turn.user.loaded
-        if loaded:
-            loaded.request = turn.request
-            if self._history:
-                loaded.new_turns.insert(0, await self._history_item(turn, self._history.elements))
-
     def changes(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> list[Change]:
         """What the turn has changed in the record; empty when nothing has to be written."""
         model = self._data_model
         baseline = model.baseline(record.data) if self._stores_data else None
         changes = [*self._data_changes(record, loaded, baseline), *self._history_changes(loaded)]
-        if self._meta_data_changes and loaded.request:
-            changes += self._meta_data_changes(loaded.request, record.session, loaded.part(()), now)
+        if loaded.note:
+            changes += meta_data_changes(
+                loaded.note, loaded.part(()), now, is_new_session=record.session.is_new
+            )
         changes += self._session_changes(record.session, loaded, now, is_writing=bool(changes))
         if not changes:
             loaded.taken = None
@@ -232,7 +218,7 @@ class Elements(Generic[DataT]):
             if left:
                 loaded.increments[keys] = left
         del loaded.new_turns[len(loaded.new_turns) - loaded.taken.new_turns :]
-        loaded.taken = loaded.request = None
+        loaded.taken = loaded.note = None
 
     def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, now: Any) -> Iterator[Change]:
         if not self._stores_data:

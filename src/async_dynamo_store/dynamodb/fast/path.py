@@ -55,7 +55,7 @@ _STOCK_HANDLERS = {
     "before-sign": (),
     "before-send": (__name__,),
     "response-received": (),
-    "before-parse": (f"{__package__}.client",),
+    "before-parse": ("async_dynamo_store.dynamodb.client",),
     "needs-retry": ("aiobotocore.retryhandler", "aiobotocore.retries.standard"),
     "after-call": ("botocore.retries.standard",),
     "after-call-error": (),

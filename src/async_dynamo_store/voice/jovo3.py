@@ -8,27 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .changes import Change, Increment, Put, find
+from async_dynamo_store.records.meta_data import RequestNote
+from async_dynamo_store.records.reading import javascript_time
+
 from .history import history_item
-from .layout import Jovo3, javascript_time, read_map
 from .requests import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Mapping
 
-    from .codec import AttributeValue, Item
-    from .config import HistoryElement
-    from .pipeline import Turn
-    from .record import Session
+    from async_dynamo_store.config import HistoryElement
+
     from .requests import Request
-
-_LOGGED = 4
-"""Jovo v3's default `requestHistorySize`."""
+    from .turn import Turn
 
 _STATE = "_JOVO_STATE_"
 _TEXT_PLATFORMS = ("messenger", "twilio-voice")
-_ONE: AttributeValue = {"N": "1"}
 
 _INPUT = (("request", "intent"), ("request", "inputs"))
 _OUTPUT = (("response", "output"), ("response", "speech"), ("response", "reprompt"))
@@ -46,25 +41,12 @@ _PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 """Which parts of an item of `context.prev` each of the elements of `stored_elements.history` stands for."""
 
 
-def meta_data_changes(request: Request, session: Session, before: Item, now: datetime) -> Iterator[Change]:
-    """The changes that note a request in the metaData: in those parts of it that the user's item has."""
-    root = Jovo3.meta_data
-    kept = read_map(before, root)
-    when: AttributeValue = {"S": javascript_time(now)}
-    if "lastUsedAt" in kept:
-        yield Put((*root, "lastUsedAt"), when)
-    if "sessionsCount" in kept and session.is_new:
-        yield Increment((*root, "sessionsCount"), _ONE, otherwise=_ONE)
-    if "requests" in kept:
-        here = (*root, "requests", _handler_path(request))
-        log = (find(before, (*here, "log")) or {}).get("L", [])
-        yield Increment((*here, "count"), _ONE, otherwise=_ONE)
-        yield Put((*here, "log"), {"L": [*log, when][-max(_LOGGED, len(log)) :]})
+def request_note(request: Request) -> RequestNote:
+    """What the metaData keeps of a request."""
     device = fields.text(request.raw, "context", "System", "device", "deviceId")
-    if "devices" in kept and device and request.platform == "alexa":
-        here, interfaces = (*root, "devices", device), _interfaces(request)
-        if find(before, here) != interfaces:
-            yield Put(here, interfaces)
+    if device is None or request.platform != "alexa":
+        return RequestNote(_handler_path(request))
+    return RequestNote(_handler_path(request), device, _interfaces(request))
 
 
 async def context_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:
@@ -131,13 +113,11 @@ def _name(request: Request) -> str:
             return "ON_TEXT" if is_text else request.intent
 
 
-def _interfaces(request: Request) -> AttributeValue:
+def _interfaces(request: Request) -> dict[str, bool]:
     supported = fields.mapping(request.raw, "context", "System", "device", "supportedInterfaces") or {}
     screen = "Display" in supported or "Alexa.Presentation.APL" in supported
     return {
-        "M": {
-            "hasAudioInterface": {"BOOL": screen or "AudioPlayer" in supported},
-            "hasScreenInterface": {"BOOL": screen},
-            "hasVideoInterface": {"BOOL": "VideoApp" in supported},
-        }
+        "hasAudioInterface": screen or "AudioPlayer" in supported,
+        "hasScreenInterface": screen,
+        "hasVideoInterface": "VideoApp" in supported,
     }

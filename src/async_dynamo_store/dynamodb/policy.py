@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .config import DynamoDbConfig
+    from async_dynamo_store.config import DynamoDbConfig
 
 _ON_ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 

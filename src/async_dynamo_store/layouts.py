@@ -1,0 +1,95 @@
+"""The published layouts: where each framework keeps the parts of a user's record in an item.
+
+| part | `jovo4` | `jovo3` | `jovo1` | `ask-sdk` |
+|---|---|---|---|---|
+| partition key | `userId` | `userId` | `userId` | `id` |
+| data | `user.data` | `userData.data` | `data` | `attributes` |
+| session | `session` | `userData.session` | | |
+| history | `history.items` | `userData.context.prev` | | |
+| created | `createdAt` | `userData.metaData.createdAt` | | |
+| updated | `updatedAt` | `updatedAt` | | |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import UnreadableItemError
+
+LayoutName = Literal["jovo4", "jovo3", "jovo1", "ask-sdk"]
+
+ItemPath = tuple[str, ...]
+"""The place of a part of the record in an item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the parts of a record are in an item; a part with no path has no place in this layout.
+
+    - `partition_key`: the attribute of the partition key, where the configuration names no other.
+    - `attributes`: all attributes at the item's root that the layout uses.
+    - `session_data`, `session_updated_at`, `session_created_at`: the members of the map at `session`.
+    - `untimed_session_is_over`: a stored session without a time has ended.
+    """
+
+    partition_key: str = "userId"
+    attributes: frozenset[str]
+    data: ItemPath
+    session: ItemPath | None = None
+    session_data: str = "data"
+    session_updated_at: str = "updatedAt"
+    session_created_at: str | None = "createdAt"
+    untimed_session_is_over: bool = False
+    history: ItemPath | None = None
+    created_at: ItemPath | None = None
+    updated_at: ItemPath | None = None
+    meta_data: ItemPath | None = None
+
+    def check(self, item: Container[str]) -> None:
+        """Raises `UnreadableItemError` for an item that another layout has written."""
+        if self.data[0] in item:
+            return
+        for name, other in LAYOUTS.items():
+            if other.data[0] in item:
+                raise UnreadableItemError(
+                    f"the stored item has the attribute {other.data[0]!r}, as the layout {name!r} writes it, and"
+                    f" none of this layout's ({self.data[0]!r}). The item is left as it is: set layout={name!r}",
+                    other.data[0],
+                )
+
+
+LAYOUTS: Mapping[LayoutName, Layout] = {
+    # The items of `@jovotech/db-dynamodb`.
+    "jovo4": Layout(
+        attributes=frozenset({"user", "session", "history", "createdAt", "updatedAt"}),
+        data=("user", "data"),
+        session=("session",),
+        history=("history", "items"),
+        created_at=("createdAt",),
+        updated_at=("updatedAt",),
+    ),
+    # The items of `jovo-db-dynamodb` up to version 3.
+    "jovo3": Layout(
+        attributes=frozenset({"userData", "updatedAt"}),
+        data=("userData", "data"),
+        session=("userData", "session"),
+        session_data="$data",
+        session_updated_at="lastUpdatedAt",
+        session_created_at=None,
+        untimed_session_is_over=True,  # at a `tell`, Jovo v3 removes the time
+        history=("userData", "context", "prev"),
+        meta_data=("userData", "metaData"),
+        created_at=("userData", "metaData", "createdAt"),
+        updated_at=("updatedAt",),
+    ),
+    # The items of Jovo version 1.
+    "jovo1": Layout(attributes=frozenset({"data"}), data=("data",)),
+    # The items of the ASK SDK's DynamoDB persistence adapter.
+    "ask-sdk": Layout(
+        partition_key="id",
+        attributes=frozenset({"attributes"}),
+        data=("attributes",),
+    ),
+}

@@ -1,0 +1,65 @@
+"""Reading the parts of a record from an item, and the times as JavaScript writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from async_dynamo_store.errors import UnreadableItemError
+from async_dynamo_store.wire.changes import find
+from async_dynamo_store.wire.codec import Item, Path, path_text
+
+
+def javascript_time(moment: datetime) -> str:
+    """The moment as JavaScript's `toISOString` writes it: UTC, milliseconds, `Z`."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+
+
+def read_map(item: Item, path: Path) -> Item:
+    """The map at `path` of an item, empty where nothing is.
+
+    Raises `UnreadableItemError` when something else is on the way.
+    """
+    members = item
+    for length, key in enumerate(path, 1):
+        value = members.get(str(key))
+        if value is None:
+            return {}
+        if "M" not in value:
+            raise unreadable(item, path[:length], "a map")
+        members = value["M"]
+    return members
+
+
+def read_time(item: Item, path: Path | None) -> datetime | None:
+    """The time at `path` as an aware datetime, None where nothing is."""
+    text = read_text(item, path) if path else None
+    if path is None or text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise unreadable(item, path, "a time such as 2026-11-22T17:01:09.316Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_text(item: Item, path: Path) -> str | None:
+    """The text at `path`, None where nothing is."""
+    value = read_map(item, path[:-1]).get(str(path[-1]))
+    if value is None or "NULL" in value:
+        return None
+    if "S" not in value:
+        raise unreadable(item, path, "text")
+    return str(value["S"])
+
+
+def unreadable(item: Item, path: Path, expected: str) -> UnreadableItemError:
+    """The error for an attribute that is not what the layout expects there."""
+    where = path_text(path)
+    return UnreadableItemError(
+        f"the attribute {where} of the stored item is not {expected} (its type is"
+        f" {', '.join(find(item, path) or {})}). The item is left as it is: check that `layout` names the"
+        " framework that wrote this table, or mend the item",
+        where,
+    )

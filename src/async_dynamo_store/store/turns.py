@@ -1,0 +1,147 @@
+"""A pipeline's turns and their users: the user is loaded before the handler, and saved after it.
+
+What a pipeline and a turn have to be is said by the protocols here, so that the store knows no module of `voice`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
+from uuid import uuid4
+
+from async_dynamo_store.errors import BackendError
+from async_dynamo_store.records.record import DataT, Session, StoredTurn, UserRecord
+
+if TYPE_CHECKING:
+    from async_dynamo_store.config import DynamoDbConfig, HistoryElement
+    from async_dynamo_store.layouts import LayoutName
+
+log = logging.getLogger(__name__)
+
+
+class RequestLike(Protocol):
+    """Who asks, and in which session."""
+
+    @property
+    def jovo_type(self) -> str:
+        """Jovo v3's name for the platform."""
+        ...
+
+    @property
+    def user_id(self) -> str | None:
+        """None when the request names nobody."""
+        ...
+
+    @property
+    def session_id(self) -> str | None:
+        """None when the platform named no session."""
+        ...
+
+    @property
+    def is_new_session(self) -> bool | None:
+        """None where the platform does not say."""
+        ...
+
+    @property
+    def session_data(self) -> Mapping[str, Any] | None:
+        """The platform's own session attributes; None where it has none."""
+        ...
+
+
+class TurnLike(Protocol[DataT]):
+    """One request, its user and its session."""
+
+    session: Session
+
+    @property
+    def request(self) -> RequestLike:
+        """What the platform asked."""
+        ...
+
+    @property
+    def user(self) -> UserRecord[DataT]:
+        """The user of the turn."""
+        ...
+
+    @user.setter
+    def user(self, record: UserRecord[DataT]) -> None: ...
+
+    async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
+        """What the user's item keeps of this turn, in the shapes of a layout."""
+        ...
+
+
+class PipelineLike(Protocol):
+    """What runs steps before and after a handler."""
+
+    def use(self, stage: Literal["user.load", "user.save"], step: Callable[[Any], Awaitable[None]]) -> None:
+        """Run `step` at `stage`."""
+        ...
+
+
+class Turns(Generic[DataT]):
+    """Loads the user of a pipeline's turn, and saves it.
+
+    `load` is given the user's id and the prefix that its key has for the platform; `anonymous` makes the
+    record of nobody.
+    """
+
+    def __init__(
+        self,
+        config: DynamoDbConfig,
+        load: Callable[[str, str], Awaitable[UserRecord[DataT]]],
+        save: Callable[[UserRecord[DataT]], Awaitable[None]],
+        anonymous: Callable[[], UserRecord[DataT]],
+    ) -> None:
+        self._has_platform_prefix = config.prefix_primary_key_with_platform
+        self._allows_anonymous = config.on_load_error == "anonymous"
+        self._stores_session = config.stored_elements.session_element is not None
+        history = config.stored_elements.history_elements
+        self._history_elements = history.elements if history else {}
+        self._layout: LayoutName = config.layout
+        self._load = load
+        self._save = save
+        self._anonymous = anonymous
+
+    async def load(self, turn: TurnLike[DataT]) -> None:
+        """Give the turn its user, and make the turn's session and the user's one."""
+        request = turn.request
+        if request.user_id is None:
+            turn.user = self._anonymous()
+        else:
+            prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
+            turn.user = await self._load_or_do_without(request.user_id, prefix)
+        self._join_session(turn)
+
+    async def save(self, turn: TurnLike[DataT]) -> None:
+        """Save the turn's user, with what is stored of the turn itself."""
+        loaded = turn.user.loaded
+        if loaded is None:
+            return
+        stored = await turn.stored_turn(self._layout, self._history_elements)
+        loaded.note = stored.note
+        if stored.history is not None:
+            loaded.new_turns.insert(0, stored.history)
+        await self._save(turn.user)
+
+    async def _load_or_do_without(self, user_id: str, prefix: str) -> UserRecord[DataT]:
+        try:
+            return await self._load(user_id, prefix)
+        except BackendError as error:
+            if not self._allows_anonymous:
+                raise
+            log.warning("A user could not be loaded, and the turn goes on with an anonymous one: %s", error)
+            return self._anonymous()
+
+    def _join_session(self, turn: TurnLike[DataT]) -> None:
+        """Take the platform's own session if it has one, else the stored one."""
+        request, user = turn.request, turn.user
+        if request.session_data is not None or not self._stores_session:
+            user.session = turn.session
+            return
+        stored = user.session
+        another = request.session_id is not None and stored.id not in (None, request.session_id)
+        if stored.is_new or another or request.is_new_session:
+            user.session = Session(id=request.session_id or uuid4().hex)
+        turn.session = user.session

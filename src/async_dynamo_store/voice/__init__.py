@@ -1,0 +1,1 @@
+"""Requests of voice platforms: who asks, in which session, for what; handlers, and the answer."""

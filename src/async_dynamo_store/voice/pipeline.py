@@ -1,0 +1,59 @@
+"""The stages that a request goes through."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Literal, get_args
+
+from async_dynamo_store.records.record import DataT
+
+from .turn import Turn
+
+log = logging.getLogger(__name__)
+
+Stage = Literal["request", "user.load", "handler", "user.save", "response", "fail"]
+"""The steps of a turn, in their order; `fail` is taken when one of the others raises."""
+
+Step = Callable[[Turn[DataT]], Awaitable[None]]
+"""What runs at a stage: an async function of the turn."""
+
+
+class RequestPipeline(Generic[DataT]):
+    """The stages of a turn, and what runs at each."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, list[Step[DataT]]] = {stage: [] for stage in get_args(Stage)}
+
+    def use(self, stage: Stage, step: Step[DataT]) -> None:
+        """Run `step` at `stage`, after those that were added before it.
+
+        Raises ValueError for a stage that there is not.
+        """
+        if stage not in self._steps:
+            raise ValueError(f"there is no stage {stage!r}; the stages are {', '.join(self._steps)}")
+        self._steps[stage].append(step)
+
+    async def run(self, turn: Turn[DataT]) -> Any:
+        """Take a turn through the stages and return its response.
+
+        What a stage raises goes to the steps of `fail`, whose reply is then the response; without any it is
+        raised.
+        """
+        try:
+            for stage in ("request", "user.load", "handler", "user.save"):
+                await self._take(stage, turn)
+            turn.response = turn.render()
+            await self._take("response", turn)
+        except Exception as error:
+            if not self._steps["fail"]:
+                raise
+            log.warning("A %s turn failed: %s", turn.request.platform, type(error).__name__)
+            turn.fail(error)
+            await self._take("fail", turn)
+            turn.response = turn.render()
+        return turn.response
+
+    async def _take(self, stage: str, turn: Turn[DataT]) -> None:
+        for step in self._steps[stage]:
+            await step(turn)
