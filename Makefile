@@ -33,7 +33,7 @@ interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 an
 soak: $(VENV)/dev.stamp dynamodb-local ## the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)
 
-check: $(VENV)/dev.stamp ## format, lint, types, and the rules of the house
+check: $(VENV)/dev.stamp ## format, lint, types, and the import rules
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy

@@ -133,14 +133,23 @@ def test_the_errors_are_all_told_and_no_others() -> None:
     assert len(told) == len(set(told))
 
 
-def test_the_picture_of_the_house_has_every_room() -> None:
+def test_the_page_on_architecture_names_every_package_and_module_at_the_root() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
     package = ROOT / "src" / "async_dynamo_store"
-    rooms = {path.stem for path in package.glob("*.py")} | {
+    at_the_root = {path.stem for path in package.glob("*.py")} | {
         path.parent.name for path in package.glob("*/__init__.py")
     }
-    assert told == rooms - {"__init__"}
+    assert told == at_the_root - {"__init__"}
+    assert len(at_the_root) <= 12
+
+
+def test_no_module_is_longer_than_350_lines() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / "src").rglob("*.py")
+    }
+    assert {path: length for path, length in lengths.items() if length > 350} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

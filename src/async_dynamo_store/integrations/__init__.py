@@ -1,1 +1,1 @@
-"""The doors: one module for each place where a voice backend runs. Import the one you need by its name."""
+"""One module for each place where a voice backend runs. Import the one you need by its name."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from async_dynamo_store.errors import StoreError
 
 from .asgi_messages import Receive, Scope, Send, StoreLifetime, send_answer
-from .http_door import HttpDoor, Incoming, RefusedError, refusal
+from .http_endpoint import HttpEndpoint, Incoming, RefusedError, refusal
 from .verification import Verifier
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class AsgiApp:
         verifiers = None if verify == "off" else list(verify)
         if verifiers == []:
             raise ValueError('verify needs a verifier for each platform that is served, or is "off"')
-        self._door = HttpDoor(app, verifiers)
+        self._endpoint = HttpEndpoint(app, verifiers)
         self._lifetime = StoreLifetime(_store(app))
         self._max_body_bytes = max_body_bytes
 
@@ -88,7 +88,7 @@ class AsgiApp:
         except _ClientLeftError:
             log.info("A client left before its request was complete")
         else:
-            await send_answer(send, await self._door.answer(_incoming(scope, body)))
+            await send_answer(send, await self._endpoint.answer(_incoming(scope, body)))
 
     async def _body(self, receive: Receive) -> bytes:
         body = bytearray()

@@ -1,4 +1,4 @@
-"""What the ASGI doors share: ASGI's types (ASGI Specification 3.0), an answer, a store's lifetime."""
+"""What the ASGI integrations share: ASGI's types (ASGI Specification 3.0), an answer, a store's lifetime."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from .http_door import Answer
+from .http_endpoint import Answer
 
 if TYPE_CHECKING:
     from async_dynamo_store.store.store import AsyncDynamoStore
@@ -28,7 +28,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 class StoreLifetime:
-    """Has a store's client opened before, and closed after, the event loop serves."""
+    """Opens a store's client before the server takes requests, and closes it after the last one."""
 
     def __init__(self, store: AsyncDynamoStore[Any] | None) -> None:
         self._store = store
@@ -50,10 +50,10 @@ class StoreLifetime:
             await self._store.disconnect()
 
     async def ensure(self) -> None:
-        """A request has come. A server that has not said that it starts up will not say that it shuts down.
+        """Called before each request: a server that sent no startup event will send no shutdown event either.
 
-        The client is then closed with the event loop: the last thing that asyncio does in one is to close the
-        async generators that are still open.
+        The client is then closed with the event loop: asyncio closes the async generators that are still open
+        as its last step.
         """
         loop = asyncio.get_running_loop()
         if loop not in self._closings:

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 from async_dynamo_store.dynamodb.client import time_limit
 from async_dynamo_store.errors import StoreError
 
-from .http_door import Answer, HttpDoor, Incoming
+from .http_endpoint import Answer, HttpEndpoint, Incoming
 from .verification import Verifier
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SECONDS_FOR_THE_ANSWER = 0.25
 """What the store leaves of an invocation's time, for `on_error` to answer before Lambda ends the process."""
 
 _LAYERS = ("TCP", "TLS", "HTTP")
-"""Each hears of a closed socket in a step of the event loop of its own."""
+"""Each layer notices a closed socket in one more step of the event loop."""
 
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -46,7 +46,7 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 )
-"""Where a function has its credentials, the last two with SnapStart; a session looks there once."""
+"""Where a function's credentials are, the last two with SnapStart; a session reads them once."""
 
 
 class LambdaContext(Protocol):
@@ -68,7 +68,7 @@ class LambdaHandler:
 
     def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
         self._app = app
-        self._door = HttpDoor(app, verify)
+        self._endpoint = HttpEndpoint(app, verify)
         self._runner = asyncio.Runner()
         self._credentials = _credentials()
         atexit.register(self.close)
@@ -91,7 +91,7 @@ class LambdaHandler:
             runner.run(self._disconnect())
 
     async def _invocation(self, event: Any, context: LambdaContext | None) -> Any:
-        # While the loop stood still, servers may have closed sockets: it hears of it now, before one is used.
+        # While the process was frozen, servers may have closed sockets: the loop notices it now, before one is used.
         for _ in _LAYERS:
             await asyncio.sleep(0)
         if (credentials := _credentials()) != self._credentials:
@@ -101,7 +101,7 @@ class LambdaHandler:
         with time_limit(left - _SECONDS_FOR_THE_ANSWER):
             try:
                 if _is_http(event):
-                    return _enveloped(event, await self._door.answer(_incoming(event)))
+                    return _enveloped(event, await self._endpoint.answer(_incoming(event)))
                 return await self._app.handle(event)
             finally:
                 if store := self._store():
@@ -119,7 +119,7 @@ class LambdaHandler:
             await store.disconnect()
 
     def _restored(self) -> None:
-        # All that are restored from one snapshot have one state of `random`, which draws the retries' pauses.
+        # All processes restored from one snapshot share the state of `random`, which draws the pauses of retries.
         random.seed()
         self._credentials = _credentials()
         self._runner.run(self._open())
@@ -132,11 +132,11 @@ class LambdaHandler:
 
 
 def lambda_handler(app: VoiceApp[Any], *, verify: Iterable[Verifier] | None = None) -> LambdaHandler:
-    """What AWS Lambda calls to have the app answer; to be made once, at import.
+    """The function that AWS Lambda calls; make it once, at import.
 
-    `verify` has a verifier for each platform that is served over HTTP. Without it all requests in envelopes
-    are taken as they are, so what is in front has to say who may call (an authorizer). Requests without
-    an envelope need none: the function's resource policy says who may send them.
+    `verify` has a verifier for each platform that is served over HTTP. Without it every request in an
+    envelope is accepted, so an authorizer in front has to decide who may call. Requests without an envelope
+    need no verifier: the function's resource policy says who may send them.
     """
     return LambdaHandler(app, verify)
 
@@ -183,7 +183,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 
 def _enveloped(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    # A load balancer can be set to headers of many values, and then takes no others.
+    # A load balancer that is set to multi-value headers accepts no single-value ones.
     if "headers" not in event and "multiValueHeaders" in event:
         headers: dict[str, Any] = {
             "multiValueHeaders": {name: [value] for name, value in answer.headers.items()}

@@ -14,7 +14,7 @@ from async_dynamo_store.errors import StoreError
 from async_dynamo_store.records.record import UserRecord
 
 from .asgi_messages import ASGIApp, Message, Receive, Scope, Send, StoreLifetime, send_answer
-from .http_door import refusal, refused_for
+from .http_endpoint import refusal, refused_for
 
 if TYPE_CHECKING:
     from async_dynamo_store.store.store import AsyncDynamoStore

@@ -1,7 +1,7 @@
-"""Who really sent a request: what the platforms send as a proof of it, checked before a turn begins.
+"""Verifying who sent a request, by what each platform sends as a proof, before a turn begins.
 
-Without it, whoever knows a public address speaks there as any user. Alexa's proof is in `alexa`, which needs
-more to be installed.
+Without it, anyone who knows a public URL can act as any user. Alexa's verifier is in `alexa`, which needs the
+extra `asgi`.
 """
 
 from __future__ import annotations

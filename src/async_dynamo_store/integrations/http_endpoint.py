@@ -1,4 +1,4 @@
-"""One HTTP request of a platform, from bytes to the answer, for the doors that it comes in by."""
+"""One HTTP request of a platform, from its bytes to the answer. The integrations with HTTP share it."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Answer:
     text: str = field(repr=False)
 
 
-class HttpDoor:
+class HttpEndpoint:
     """Answers requests with an app's turns.
 
-    With `verify`, each request is checked by the verifier of its platform; one of a platform that has none
-    is refused (403). Without it, whoever reaches the door speaks as any user: this is logged once.
+    With `verify`, each request is checked by the verifier of its platform; a request of a platform that has
+    none is refused (403). Without `verify`, any caller can act as any user: this is logged once.
     """
 
     def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
@@ -71,7 +71,7 @@ class HttpDoor:
         self._has_warned = verify is not None
 
     async def answer(self, incoming: Incoming) -> Answer:
-        """The answer to one request; an error is logged, and its text stays here."""
+        """The answer to one request; an error is logged, and its text is not sent."""
         if not self._has_warned:
             log.warning(
                 "Requests over HTTP are not verified here: unless it is done in front, anyone can be any user."
@@ -144,7 +144,7 @@ def _refuse(platform: Platform, error: VerificationError) -> NoReturn:
 
 
 def refused_for(error: Exception) -> RefusedError:
-    """What is told of an error: nothing but whether another try may help."""
+    """What the caller is told of an error: only whether another try may help."""
     if isinstance(error, InvalidUserIdError):
         return RefusedError(400, "The user id is too long, or not valid Unicode.")
     if isinstance(error, ConflictError):
