@@ -113,7 +113,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[None]:
     """With `--stock-way` no store of this process gets a fast way."""
     with pytest.MonkeyPatch.context() as patch:
         if request.config.getoption("--stock-way"):
-            patch.setattr("async_dynamo_store.dynamodb.fast.path.fast_way", lambda client: None)
+            patch.setattr("async_dynamo_store.dynamodb.fast.path.fast_path", lambda client: None)
         yield
 
 

@@ -113,7 +113,7 @@ async def test_without_a_session_it_makes_its_own(config: dict[str, Any]) -> Non
         assert await store.increment("u1", "n") == 1
 
 
-async def test_without_the_fast_way(config: dict[str, Any]) -> None:
+async def test_without_the_fast_path(config: dict[str, Any]) -> None:
     async with AsyncDynamoStore(config, session=CountingSession(), accelerate=False) as store:
         for visit in (1, 2):
             async with store.turn("u1") as user:

@@ -20,7 +20,7 @@ from async_dynamo_store import (
     Turn,
     UnavailableError,
 )
-from async_dynamo_store.dynamodb.client import time_limit
+from async_dynamo_store.dynamodb.deadline import time_limit
 from async_dynamo_store.voice.requests import parse_request
 from tests.engine_process import free_port
 from tests.engines.canned import JSON, Answer, canned, refused

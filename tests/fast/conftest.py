@@ -8,7 +8,7 @@ from botocore import handlers
 
 @pytest.fixture(autouse=True)
 def no_hook_of_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto hooks into every client that is made after it was imported, and a hook shuts the fast way."""
+    """moto hooks into every client that is made after it was imported, and the fast path falls back for a hook."""
     stock = [
         entry for entry in handlers.BUILTIN_HANDLERS if not type(entry[1]).__module__.startswith("moto.")
     ]

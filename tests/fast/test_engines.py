@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from async_dynamo_store import AsyncDynamoStore, UserRecord
-from async_dynamo_store.dynamodb.client import ConditionFailed
+from async_dynamo_store.dynamodb.answers import ConditionFailed
 
 if TYPE_CHECKING:
     from async_dynamo_store.dynamodb.client import Client

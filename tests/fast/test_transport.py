@@ -1,4 +1,4 @@
-"""Endpoints, TLS, proxies, pools and timeouts are the aioboto3 client's own, on the fast way too."""
+"""Endpoints, TLS, proxies, pools and timeouts are the aioboto3 client's own, on the fast path too."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from aiobotocore.config import AioConfig
 
 from async_dynamo_store import AsyncDynamoStore, UnavailableError
-from async_dynamo_store.dynamodb.fast.path import FastWay
+from async_dynamo_store.dynamodb.fast.path import FastPath
 from tests.fast.certificates import Certificates
 from tests.fast.server import recorder
-from tests.fast.test_fast_way import a_turn, opened, ways
+from tests.fast.test_fast_path import a_turn, opened, ways
 
 
 @pytest.mark.parametrize("options", [{}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True}])
@@ -35,8 +35,8 @@ async def test_the_endpoint_is_the_one_that_botocore_chooses(options: dict[str, 
         "dynamodb", config=AioConfig(retries={"total_max_attempts": 1}, **options)
     ) as client:
         events: Any = client.meta.events
-        fast = FastWay(client)
-        assert fast._open()
+        fast = FastPath(client)
+        assert fast._is_open()
         learned = await fast._learn("GetItem", {"TableName": "Users", "Key": {}})
         events.register("before-send.dynamodb", see)
         with pytest.raises(ConnectionError):

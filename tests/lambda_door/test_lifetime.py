@@ -15,7 +15,7 @@ import pytest
 import snapshot_restore_py
 
 from async_dynamo_store import AsyncDynamoStore, CredentialsError, Turn, UnavailableError, VoiceApp
-from async_dynamo_store.dynamodb.client import time_left, time_limit
+from async_dynamo_store.dynamodb.deadline import time_left, time_limit
 from async_dynamo_store.integrations.aws_lambda import LambdaHandler, lambda_handler
 from tests.faults.proxy import FaultProxy
 from tests.lambda_door.events import dialogflow, http_api, intent, spoken

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import BackendError, TableMismatchError, TableNotFoundError, UnavailableError
 
-from .client import InvalidRequest, TableInUse, time_left
+from .answers import InvalidRequest, TableInUse
+from .deadline import time_left
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from async_dynamo_store.config import DynamoDbConfig
 
     from .client import Client
@@ -35,6 +38,43 @@ class TableInfo:
     status: str
     key_schema: KeySchema
     created: bool = False
+
+
+def definition(config: DynamoDbConfig) -> dict[str, Any]:
+    """The parameters of the CreateTable that makes a store's table."""
+    indexes = config.global_secondary_indexes
+    types = {name: kind for name, kind, _ in config.key_schema}
+    types |= {key.attribute_name: key.attribute_type for index in indexes for key in index.keys}
+    capacity: dict[str, Any] = {}
+    if config.billing_mode == "PROVISIONED":
+        capacity["ProvisionedThroughput"] = {
+            "ReadCapacityUnits": config.read_capacity_units,
+            "WriteCapacityUnits": config.write_capacity_units,
+        }
+    table: dict[str, Any] = {
+        "TableName": config.table_name,
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
+        ],
+        "KeySchema": _key_elements((name, role) for name, _, role in config.key_schema),
+        "BillingMode": config.billing_mode,
+        **capacity,
+    }
+    if indexes:
+        table["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index.index_name,
+                "KeySchema": _key_elements((key.attribute_name, key.key_type) for key in index.keys),
+                "Projection": {"ProjectionType": "ALL"},
+                **capacity,
+            }
+            for index in indexes
+        ]
+    return table
+
+
+def _key_elements(keys: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": role} for name, role in keys]
 
 
 class Table:
@@ -111,53 +151,11 @@ class Table:
 
     async def _create(self) -> bool:
         """Ask for the table; False when somebody else has."""
-        config = self._config
-        keys = {name: kind for name, kind, _ in config.key_schema}
-        keys |= {
-            key.attribute_name: key.attribute_type
-            for index in config.global_secondary_indexes
-            for key in index.keys
-        }
-        capacity = (
-            {
-                "ProvisionedThroughput": {
-                    "ReadCapacityUnits": config.read_capacity_units,
-                    "WriteCapacityUnits": config.write_capacity_units,
-                }
-            }
-            if config.billing_mode == "PROVISIONED"
-            else {}
-        )
-        indexes = [
-            {
-                "IndexName": index.index_name,
-                "KeySchema": [
-                    {"AttributeName": key.attribute_name, "KeyType": key.key_type} for key in index.keys
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-                **capacity,
-            }
-            for index in config.global_secondary_indexes
-        ]
         try:
-            await self._client.call(
-                "create_table",
-                {
-                    "TableName": config.table_name,
-                    "AttributeDefinitions": [
-                        {"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()
-                    ],
-                    "KeySchema": [
-                        {"AttributeName": name, "KeyType": role} for name, _, role in config.key_schema
-                    ],
-                    "BillingMode": config.billing_mode,
-                    **capacity,
-                    **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
-                },
-            )
+            await self._client.call("create_table", definition(self._config))
         except TableInUse:
             return False
-        log.info("Creating the DynamoDB table %s", config.table_name)
+        log.info("Creating the DynamoDB table %s", self._config.table_name)
         return True
 
     async def _enable_ttl(self) -> None:

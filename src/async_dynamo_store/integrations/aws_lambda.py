@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from async_dynamo_store.dynamodb.client import time_limit
+from async_dynamo_store.dynamodb.deadline import time_limit
 from async_dynamo_store.errors import StoreError
 
 from .http_endpoint import Answer, HttpEndpoint, Incoming

@@ -11,7 +11,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from async_dynamo_store.dynamodb.client import ConditionFailed, InvalidRequest, time_left
+from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
+from async_dynamo_store.dynamodb.deadline import time_left
 from async_dynamo_store.errors import BackendError, UnsupportedValueError
 from async_dynamo_store.wire import bookkeeping
 from async_dynamo_store.wire.changes import (

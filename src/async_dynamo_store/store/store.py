@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from pydantic import SecretStr
 
 from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
-from async_dynamo_store.dynamodb.client import Client, ConditionFailed, InvalidRequest
+from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
+from async_dynamo_store.dynamodb.client import Client
 from async_dynamo_store.dynamodb.table import Table, TableInfo
 from async_dynamo_store.errors import (
     InvalidUserIdError,
@@ -105,7 +106,7 @@ class AsyncDynamoStore(Generic[DataT]):
     ) -> None:
         self.config: DynamoDbConfig = read_config(config)
         data: DataModel[Any] = ModelData(data_model) if data_model else PlainData()
-        self._client = Client(self.config, session, self._find_aws, accelerate)
+        self._client = Client(self.config, session, self._find_aws, accelerate=accelerate)
         self._table = Table(self.config, self._client)
         self._elements: Elements[DataT] = Elements[Any](self.config, data)
         self._items = Items(self.config, self._client, self._elements)

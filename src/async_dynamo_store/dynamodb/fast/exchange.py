@@ -4,18 +4,14 @@ aiohttp keeps the connections: how many there are, how they are made, what TLS t
 old. A plain answer, a 200 with a length, is cut out of the bytes; any other one is read by aiohttp's parser.
 """
 
-# As `fast` it has to know insides that are private; what is not as it knows them shuts the fast way.
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
 from functools import partial
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
+from .private import ConnectorParts, ResponseHandler, loop_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -23,6 +19,10 @@ if TYPE_CHECKING:
 
 _HEAD_END = b"\r\n\r\n"
 _MAX_HEAD_BYTES = 65_536
+
+
+class UnknownAiohttpError(Exception):
+    """This aiohttp does not behave as the exchange needs it: the fast path is of no use with it."""
 
 
 class Answer(NamedTuple):
@@ -43,32 +43,24 @@ class Exchanges:
     """Exchanges with the host of one URL through the connector of an aiohttp session."""
 
     def __init__(self, session: ClientSession, url: URL) -> None:
-        """Raises when the session is not of the make that this room knows, whatever the reason."""
-        connector: Any = session.connector
-        kind: Any = type(session)
-        timeout = session.timeout
-        is_watched = session.trace_configs or not isinstance(kind._request, FunctionType)
-        if is_watched or timeout.sock_read is None:
-            raise TypeError("the session is traced, or waits without end")
-        connector._factory = partial(_Protocol, loop=connector._loop)
-        self._connector = connector
-        self._timeout = timeout
-        self._read_timeout = timeout.sock_read
-        self._to = _Destination("POST", url, loop=connector._loop)
-        self._to.connection_key = ClientRequest("POST", url, loop=connector._loop).connection_key
+        """Raises when this aiohttp lacks a part that is needed, or its session must not be bypassed."""
+        self._connector = ConnectorParts(session, url, partial(_Protocol, loop=loop_of(session)))
 
     async def post(self, request: bytes) -> Answer:
         """Send the bytes of a request and read its answer.
 
-        Raises aiohttp's errors, TimeoutError among them.
+        Raises aiohttp's errors, TimeoutError among them, and `UnknownAiohttpError`.
         """
-        connection = await self._connector.connect(self._to, [], self._timeout)
+        connection = await self._connector.connect()
         try:
-            while not isinstance(protocol := connection.protocol, _Protocol):
-                # It was made before this room came in.
+            if not isinstance(connection.protocol, _Protocol):
+                # It was made before the exchange had its protocol in the connector.
                 connection.close()
-                connection = await self._connector.connect(self._to, [], self._timeout)
-            answer = await protocol.exchange(request, self._read_timeout)
+                connection = await self._connector.connect()
+            protocol = connection.protocol
+            if not isinstance(protocol, _Protocol):
+                raise UnknownAiohttpError(f"a new connection has the protocol {type(protocol).__qualname__}")
+            answer = await protocol.exchange(request, self._connector.read_timeout)
         except BaseException:
             # An answer that may still come must not be taken for that of the next request.
             connection.close()
@@ -76,45 +68,56 @@ class Exchanges:
         connection.release()
         return answer
 
+    def end(self) -> None:
+        """Leave the connector as it was; exchanges under way are finished."""
+        self._connector.restore()
 
-class _Destination(ClientRequest):
-    """What a connector is asked to connect to; it looks the key up each time, which aiohttp would make anew."""
 
-    connection_key: Any = None
+class _State(Enum):
+    """Who reads what the connection receives."""
+
+    IDLE = auto()
+    """No exchange is under way: aiohttp."""
+    PLAIN = auto()
+    """The answer looks plain so far: the exchange."""
+    PARSED = auto()
+    """The answer is not plain: aiohttp's parser, for the exchange."""
 
 
 class _Protocol(ResponseHandler):
     """aiohttp's end of a connection, which keeps the bytes of an exchange to itself as long as they look plain."""
 
-    _is_exchanging = False
+    _state = _State.IDLE
     _received = b""
     _heard_at = 0.0
     _watch: asyncio.TimerHandle | None = None
 
     async def exchange(self, request: bytes, read_timeout: float) -> Answer:
-        self._is_exchanging, self._received = True, b""
+        self._state, self._received = _State.PLAIN, b""
         transport: Any = self.transport
         transport.write(request)
         self._heard_at = self._loop.time()
         self.read_timeout = read_timeout
         if self._watch is None:
-            self._watch = self._loop.call_later(read_timeout, self._look, read_timeout)
+            self._watch = self._loop.call_later(read_timeout, self._check_silence, read_timeout)
         answer: Any
         answer, payload = await self.read()
         if isinstance(answer, Answer):
             return answer
         lines = [b"", *(name.lower() + b": " + value for name, value in answer.raw_headers)]
-        return Answer(answer.code, b"\r\n".join(lines), await payload.read())
+        whole = Answer(answer.code, b"\r\n".join(lines), await payload.read())
+        self._state = _State.IDLE
+        return whole
 
-    def _look(self, read_timeout: float) -> None:
-        # One timer that moves on is cheaper than one for each exchange, which nearly all are in vain.
+    def _check_silence(self, read_timeout: float) -> None:
+        # One timer that moves on is cheaper than one for each exchange, which would be cancelled unused nearly always.
         self._watch = None
-        if self._is_exchanging:
+        if self._state is _State.PLAIN:
             silent = self._loop.time() - self._heard_at
             if silent >= read_timeout:
                 self._on_read_timeout()
             else:
-                self._watch = self._loop.call_later(read_timeout - silent, self._look, read_timeout)
+                self._watch = self._loop.call_later(read_timeout - silent, self._check_silence, read_timeout)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._watch:
@@ -122,9 +125,18 @@ class _Protocol(ResponseHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_exchanging:
+        if self._state is not _State.PLAIN:
             super().data_received(data)
             return
+        try:
+            self._receive(data)
+        except Exception as error:  # noqa: BLE001 - asyncio would report it as an error of the network
+            failure = UnknownAiohttpError(f"{type(error).__name__} while an answer was read")
+            failure.__cause__ = error
+            self._state = _State.IDLE
+            self.set_exception(failure)
+
+    def _receive(self, data: bytes) -> None:
         received = self._received = self._received + data
         head_end = received.find(_HEAD_END)
         if head_end < 0 and len(received) < _MAX_HEAD_BYTES:
@@ -136,11 +148,12 @@ class _Protocol(ResponseHandler):
         if length is not None and len(received) < end:
             self._heard_at = self._loop.time()
             return
-        self._is_exchanging = False
         if length is not None and len(received) == end:
+            self._state = _State.IDLE
             answer: Any = Answer(200, head, received[end - length :]), None
             self.feed_data(answer, 0)
         else:
+            self._state = _State.PARSED
             self.set_response_params(
                 read_until_eof=True, auto_decompress=False, read_timeout=self.read_timeout
             )

@@ -1,7 +1,8 @@
-"""The fast way beside the stock way: the same results, and the stock way wherever somebody counts on it."""
+"""The fast path beside botocore: the same results, and botocore wherever somebody counts on it."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import types
@@ -17,20 +18,29 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
 from aiobotocore.session import get_session
 from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
 from botocore import UNSIGNED
 from botocore.exceptions import CredentialRetrievalError
 
-from async_dynamo_store import AsyncDynamoStore, AwsConfig, CredentialsError, DynamoDbConfig, UnavailableError
+from async_dynamo_store import (
+    AsyncDynamoStore,
+    AwsConfig,
+    CredentialsError,
+    DynamoDbConfig,
+    StoreError,
+    UnavailableError,
+)
 from async_dynamo_store.dynamodb.fast import exchange as exchange_module
 from async_dynamo_store.dynamodb.fast import path as fast_module
+from async_dynamo_store.dynamodb.fast import private
 from tests.fast.server import ITEM, Recorder, dynamodb_json, recorder
 
 if TYPE_CHECKING:
-    from async_dynamo_store.dynamodb.fast.path import FastWay
+    from async_dynamo_store.dynamodb.fast.path import FastPath
 
 KEYS = {"access_key_id": "AKIDTEST", "secret_access_key": "secret", "region": "eu-west-1"}
 STOCK_ONLY = "amz-sdk-invocation-id"
-"""A header that botocore puts on each request, and the fast way does not."""
+"""A header that botocore puts on each request, and the fast path does not."""
 
 
 @pytest.fixture
@@ -61,7 +71,7 @@ def ways(server: Recorder) -> list[str]:
     return ["stock" if STOCK_ONLY in request.headers else "fast" for request in server.seen]
 
 
-async def test_a_turn_goes_the_fast_way_with_the_headers_of_the_stock_way(server: Recorder) -> None:
+async def test_a_turn_goes_the_fast_path_with_the_headers_of_the_stock_way(server: Recorder) -> None:
     async with opened(server.url) as store:
         await a_turn(store)
     async with opened(server.url, accelerate=False) as store:
@@ -111,10 +121,19 @@ def test_which_answer_is_read_here(status: int, head: str, is_good: bool) -> Non
     assert fast_module._is_good(answer) is is_good
 
 
-async def test_a_token_with_a_line_break_is_botocores_to_refuse(server: Recorder) -> None:
-    async with opened(server.url, {"session_token": "one\r\nx-two: 2"}) as store:
-        with pytest.raises(UnavailableError):
+@pytest.mark.parametrize(
+    "credentials", [("AKIA\r\nx-two: 2", "token"), ("AKIA", "one\r\nx-two: 2"), ("AKIA\0", "t")]
+)
+async def test_credentials_with_control_characters_are_not_sent(
+    server: Recorder, credentials: tuple[str, str]
+) -> None:
+    key, token = credentials
+    session = aioboto3.Session(key, "secret", token, region_name="eu-west-1")
+    config = DynamoDbConfig(table_name="Users", aws_config=AwsConfig(endpoint_url=server.url))
+    async with AsyncDynamoStore(config, session=session) as store:
+        with pytest.raises(StoreError):
             await store.load("ada")
+        assert the_fast_path(store)._is_open()
     assert server.seen == []
 
 
@@ -195,7 +214,7 @@ async def test_a_quota_for_retries_is_filled_by_good_answers(
     async with opened(server.url, max_attempts=2) as store:
         with pytest.raises(UnavailableError):
             await store.load("ada")
-        fast = the_fast_way(store)
+        fast = the_fast_path(store)
         (release_quota,) = fast._credits
         quota = release_quota.__self__._quota
         before = quota.available_capacity
@@ -214,19 +233,19 @@ async def test_a_quota_for_retries_is_filled_by_good_answers(
         "before-sign",
     ],
 )
-async def test_a_hook_shuts_the_fast_way_and_its_removal_opens_it(server: Recorder, event: str) -> None:
+async def test_a_hook_shuts_the_fast_path_and_its_removal_opens_it(server: Recorder, event: str) -> None:
     called: list[str] = []
 
     async def hook(event_name: str, **_: object) -> None:
         called.append(event_name)
 
     async with opened(server.url) as store:
-        client: Any = the_fast_way(store)._client
+        events = the_fast_path(store)._events
         name = f"{event}.dynamodb"
         await a_turn(store)
-        client.meta.events.register(name, hook)
+        events.register(name, hook)
         await a_turn(store)
-        client.meta.events.unregister(name, hook)
+        events.unregister(name, hook)
         await a_turn(store)
     assert ways(server) == ["fast", "fast", "stock", "stock", "fast", "fast"]
     assert called == [f"{event}.dynamodb.GetItem", f"{event}.dynamodb.UpdateItem"]
@@ -293,15 +312,15 @@ async def test_an_endpoint_with_a_path_is_the_stock_way_s(server: Recorder) -> N
 async def test_unknown_aioboto3_goes_the_stock_way_with_one_line(
     server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A future version may have none of what this room reaches for, even if its client looked well."""
+    """A future version may have none of what the fast path reaches for, even if its client looked well."""
     caplog.set_level(logging.INFO, "async_dynamo_store")
     async with opened(server.url) as store:
-        monkeypatch.delattr(fast_module.FastWay, "_learn")
+        monkeypatch.delattr(fast_module.FastPath, "_learn")
         await a_turn(store)
         await a_turn(store)
     assert ways(server) == ["stock"] * 4
-    assert [record.message for record in caplog.records if "stock way" in record.message] == [
-        "The fast way is shut for this client, which goes the stock way: AttributeError"
+    assert [record.message for record in caplog.records if "fast path" in record.message] == [
+        "The fast path is off for this client, which uses botocore: AttributeError"
     ]
 
 
@@ -315,17 +334,66 @@ async def test_unknown_aiohttp_goes_the_stock_way_with_one_line(
         await a_turn(store)
         await a_turn(store)
     assert ways(server) == ["stock"] * 4
-    assert [record.message for record in caplog.records if "stock way" in record.message] == [
-        "The fast way is shut for this client, which goes the stock way: AttributeError"
+    assert [record.message for record in caplog.records if "fast path" in record.message] == [
+        "The fast path is off for this client, which uses botocore: AttributeError"
     ]
 
 
-async def test_credentials_that_cannot_be_refreshed_leave_the_fast_way_open(server: Recorder) -> None:
+async def test_aiohttp_that_does_not_take_our_protocol_is_asked_twice_and_never_again(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "async_dynamo_store")
+    restored: list[private.ConnectorParts] = []
+    monkeypatch.setattr(private.ConnectorParts, "restore", restored.append)
+    made = private.ConnectorParts.__init__
+
+    def ignored(self: private.ConnectorParts, session: Any, url: Any, protocol: Any) -> None:
+        factory = session.connector._factory
+        made(self, session, url, protocol)
+        session.connector._factory = factory
+
+    monkeypatch.setattr(private.ConnectorParts, "__init__", ignored)
+    async with opened(server.url) as store:
+        await a_turn(store)
+        await a_turn(store)
+    assert ways(server) == ["stock"] * 4
+    assert len(server.peers) <= 3
+    assert len(restored) == 1
+    assert "The fast path is off for this client, which uses botocore: UnknownAiohttpError" in caplog.text
+
+
+async def test_an_error_of_ours_while_an_answer_is_read_ends_the_fast_path_and_loses_no_call(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(head: bytes) -> int | None:
+        raise LookupError
+
+    caplog.set_level(logging.INFO, "async_dynamo_store")
+    monkeypatch.setattr(exchange_module, "_plain_length", fail)
+    async with opened(server.url) as store:
+        fast = the_fast_path(store)
+        await a_turn(store)
+        events, aiohttp_session = fast._events, await fast._parts.aiohttp_session()
+        connector: Any = aiohttp_session.connector
+        assert connector._factory.func is ResponseHandler
+        assert fast_module._take_failed_try not in events._emitter._handlers.prefix_search(
+            "before-send.dynamodb"
+        )
+    assert ways(server) == ["fast", "stock", "stock"]
+    assert caplog.text.count("The fast path is off") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [CredentialRetrievalError(provider="test", error_msg="no"), RuntimeError("no")]
+)
+async def test_credentials_that_cannot_be_refreshed_leave_the_fast_path_open(
+    server: Recorder, error: Exception
+) -> None:
     works = True
 
     async def refresh() -> dict[str, str]:
         if not works:
-            raise CredentialRetrievalError(provider="test", error_msg="no")
+            raise error
         expiry = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         return {"access_key": "AKID", "secret_key": "secret", "token": "token", "expiry_time": expiry}
 
@@ -337,10 +405,26 @@ async def test_credentials_that_cannot_be_refreshed_leave_the_fast_way_open(serv
     config = DynamoDbConfig(table_name="Users", aws_config=AwsConfig(endpoint_url=server.url))
     async with AsyncDynamoStore(config, session=session) as store:
         works = False
-        with pytest.raises(CredentialsError):
+        with pytest.raises((CredentialsError, RuntimeError)):
             await store.load("ada")
         works = True
         await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+
+
+@pytest.mark.parametrize("text", ['{ "B": "eA==" }', '{"B":"eA=="}', '{\n  "B" : "eA=="\n}'])
+async def test_bytes_in_spaced_json(server: Recorder, text: str) -> None:
+    item = json.dumps({"Item": ITEM}).replace('{"N": "1"}', text)
+    server.answers = [
+        lambda _: web.Response(text=item, content_type="application/x-amz-json-1.0"),
+        lambda _: web.Response(
+            text=item.replace('"B"', '"BS"').replace('"eA=="', '["eA=="]'),
+            content_type="application/x-amz-json-1.0",
+        ),
+    ]
+    async with opened(server.url) as store:
+        assert (await store.load("ada")).data == {"score": b"x"}
+        assert (await store.load("ada")).data == {"score": {b"x"}}
     assert ways(server) == ["fast", "fast"]
 
 
@@ -356,16 +440,16 @@ async def test_a_client_of_another_make_goes_the_stock_way(
     server: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "async_dynamo_store")
-    assert fast_module.fast_way(object()) is None  # type: ignore[arg-type]  # what is wrong is the test
+    assert fast_module.fast_path(object()) is None  # type: ignore[arg-type]  # what is wrong is the test
     assert [record.message for record in caplog.records] == [
         (
-            "No fast way for this client, which goes the stock way:"
+            "This client has no fast path and uses botocore:"
             " AttributeError: 'object' object has no attribute 'meta'"
         )
     ]
 
 
-def the_fast_way(store: AsyncDynamoStore) -> FastWay:
+def the_fast_path(store: AsyncDynamoStore) -> FastPath:
     (connection,) = store._client._connections.values()
     assert connection.fast is not None
     return connection.fast

@@ -1,0 +1,174 @@
+"""Every private part of aiobotocore, botocore and aiohttp that the fast path uses.
+
+Seen in aiobotocore 2.25.1, botocore 1.40.61 and aiohttp 3.14.5. A part that is missing raises `AttributeError` or
+`TypeError`, and the client then falls back to botocore: only this module has to change for another version.
+"""
+
+# ruff: noqa: SLF001
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from yarl import URL
+
+__all__ = [
+    "ClientParts",
+    "ConnectorParts",
+    "Destination",
+    "Keys",
+    "RequestParts",
+    "ResponseHandler",
+    "response",
+]
+
+
+class Keys(Protocol):
+    """`botocore.credentials.ReadOnlyCredentials`."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Credentials(Protocol):
+    """`aiobotocore.credentials.AioCredentials`, refreshable or not."""
+
+    async def get_frozen_credentials(self) -> Keys:
+        """The keys to sign with now; refreshes them when they are about to expire."""
+        ...
+
+
+class RequestParts(NamedTuple):
+    """What botocore makes of one operation: where to send it, and the headers that all its requests have."""
+
+    url: str
+    headers: Mapping[str, str]
+    region: str
+    service: str
+
+
+class ClientParts:
+    """The parts of an aioboto3 client. Raises `AttributeError` or `TypeError` for a client that lacks one."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = cast("Any", client)
+        self._emitter: Any = self._client.meta.events._emitter
+        self._signer: Any = self._client._request_signer
+        self._http: Any = self._client._endpoint.http_session
+        self._make_api_call: Any = type(self._client)._make_api_call
+        if (
+            not isinstance(self._make_api_call, types.FunctionType)
+            or self._make_api_call.__module__ != "aiobotocore.client"
+        ):
+            raise TypeError("the client's calls are instrumented")
+        if self._signer._signature_version != "v4":
+            raise TypeError("the client does not sign with Signature Version 4")
+
+    @property
+    def is_instrumented(self) -> bool:
+        """Whether somebody has wrapped the method that all calls go through, as OpenTelemetry does."""
+        return type(self._client)._make_api_call is not self._make_api_call
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """None for a client that does not sign."""
+        credentials: Credentials | None = self._signer._credentials
+        return credentials
+
+    @property
+    def handlers_version(self) -> object:
+        """Another object whenever a handler was added or removed: botocore then starts a new cache."""
+        return self._emitter._lookup_cache
+
+    def handlers(self, event: str) -> Iterable[Callable[..., Any]]:
+        """The handlers at an event (`before-send.dynamodb.GetItem`)."""
+        found: Iterable[Callable[..., Any]] = self._emitter._handlers.prefix_search(event)
+        return found
+
+    async def request(self, operation: str, parameters: dict[str, Any]) -> RequestParts:
+        """What botocore makes of an operation (`GetItem`); raises `TypeError` for an endpoint that is signed in another way."""
+        client = self._client
+        model = client.meta.service_model.operation_model(operation)
+        context: dict[str, Any] = {
+            "client_region": client.meta.region_name,
+            "client_config": client.meta.config,
+            "has_streaming_input": False,
+            "auth_type": model.resolved_auth_type,
+            "unsigned_payload": model.unsigned_payload,
+            "auth_options": client._service_model.metadata.get("auth"),
+        }
+        endpoint, headers, _ = await client._resolve_endpoint_ruleset(model, parameters, context)
+        made = await client._convert_to_request_dict(parameters, model, endpoint, context, headers)
+        if context.get("signing"):
+            raise TypeError("the endpoint has a signature of its own")
+        return RequestParts(
+            made["url"], made["headers"], self._signer._region_name, self._signer._signing_name
+        )
+
+    def has_proxy(self, url: str) -> bool:
+        """Whether the client reaches the URL through a proxy."""
+        return bool(self._http._proxy_config.proxy_url_for(url))
+
+    async def aiohttp_session(self) -> ClientSession:
+        """The session that aiobotocore sends its requests through, without a proxy."""
+        session: ClientSession = await self._http._get_session(None)
+        return session
+
+
+class Destination(ClientRequest):
+    """What a connector is asked to connect to; `connection_key` is set once, since aiohttp makes it anew for each request."""
+
+    connection_key: Any = None
+
+
+class ConnectorParts:
+    """The connector of an aiohttp session, whose new connections get a protocol of ours.
+
+    Raises `TypeError` for a session that is traced, instrumented, or has no read timeout.
+    """
+
+    def __init__(self, session: ClientSession, url: URL, protocol: Callable[[], ResponseHandler]) -> None:
+        kind: Any = type(session)
+        is_watched = session.trace_configs or not isinstance(kind._request, types.FunctionType)
+        if is_watched or session.timeout.sock_read is None:
+            raise TypeError("the session is traced, or waits without end")
+        self._connector = cast("Any", session.connector)
+        self._timeout = session.timeout
+        self._original_factory: Any = self._connector._factory
+        self._connector._factory = protocol
+        loop = self._connector._loop
+        self._to = Destination("POST", url, loop=loop)
+        self._to.connection_key = ClientRequest("POST", url, loop=loop).connection_key
+        self.read_timeout: float = session.timeout.sock_read
+
+    def connect(self) -> Awaitable[Any]:
+        """A connection from the pool, or a new one, within the connector's limits and timeouts."""
+        connection: Awaitable[Any] = self._connector.connect(self._to, [], self._timeout)
+        return connection
+
+    def restore(self) -> None:
+        """Give new connections aiohttp's own protocol again."""
+        self._connector._factory = self._original_factory
+
+
+def loop_of(session: ClientSession) -> Any:
+    """The event loop of a session's connector."""
+    return cast("Any", session.connector)._loop
+
+
+def response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """An answer as aiobotocore hands it to botocore's parser."""
+    from aiobotocore.awsrequest import AioAWSResponse
+
+    read: Any = AioAWSResponse(url, status, headers, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    read._content = body
+    return read
