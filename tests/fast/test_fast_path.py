@@ -344,7 +344,11 @@ async def test_aiohttp_that_does_not_take_our_protocol_is_asked_twice_and_never_
 ) -> None:
     caplog.set_level(logging.INFO, "async_dynamo_store")
     restored: list[private.ConnectorParts] = []
-    monkeypatch.setattr(private.ConnectorParts, "restore", restored.append)
+
+    def restore(self: private.ConnectorParts) -> None:
+        restored.append(self)
+
+    monkeypatch.setattr(private.ConnectorParts, "restore", restore)
     made = private.ConnectorParts.__init__
 
     def ignored(self: private.ConnectorParts, session: Any, url: Any, protocol: Any) -> None:
