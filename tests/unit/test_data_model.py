@@ -36,7 +36,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
-from async_dynamo_store.records.data_model import ModelData, PlainData, member_names
+from async_dynamo_store.records.data_model import member_names
+from async_dynamo_store.records.model_data import ModelData
+from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.wire.codec import decode, encode
 from async_dynamo_store.wire.values import same
 from tests.unit.strategies import DICTS, TEXT
