@@ -9,9 +9,11 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import aioboto3
+import botocore.loaders
 import pytest
 from hypothesis import settings
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 COMMANDS = {"moto": moto_command, "dynamodb-local": engine_dynamodb_local.command}
 ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT")
 EVERY_ENGINE = ("endpoint",) if ENDPOINT else tuple(COMMANDS)
+MOST_WORKERS = 6  # each starts engines of its own
 LEAKS = re.compile(r"AWS_|VOICE_DB_|(https?|all|no)_proxy$", re.IGNORECASE)
 
 
@@ -62,6 +65,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stock-way", action="store_true", help="run with the fast way off, as with accelerate=False"
     )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each core and one more, as tests also wait for engines; tests named by id run in this process."""
+    named = any("::" in argument for argument in config.args)
+    return 0 if named else min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -105,6 +114,25 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"):
             patch.setenv(name, str(nowhere))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_descriptions_read_once() -> Iterator[None]:
+    """Botocore reads the description of AWS's API anew for each session, which takes longer than most tests."""
+    loader, files = botocore.loaders.Loader, botocore.loaders.JSONFileLoader
+    list_services = loader.list_available_services
+    listed: dict[tuple[str, ...], list[str]] = {}
+
+    def list_once(self: botocore.loaders.Loader, type_name: str) -> list[str]:
+        key = (type_name, *self.search_paths)
+        if key not in listed:
+            listed[key] = list_services(self, type_name)
+        return listed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "load_file", staticmethod(cache(files().load_file)))
+        patch.setattr(loader, "list_available_services", list_once)
         yield
 
 

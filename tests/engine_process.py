@@ -47,10 +47,14 @@ def engine_process(command: Callable[[int], list[str]], log: Path) -> Iterator[s
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A loopback port on which nothing listens, and that no other of pytest-xdist's workers takes meanwhile."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.create_server((HOST, 0)) as server:
+            port: int = server.getsockname()[1]
+        if port // 2 % workers == worker:  # Linux gives ports of one parity
+            return port
 
 
 def wait_until_it_accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

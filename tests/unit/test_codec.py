@@ -29,6 +29,7 @@ from async_dynamo_store.wire.codec import (
     size_of,
     sum_of,
 )
+from tests.case_ids import case_id
 from tests.unit.strategies import DICTS, NUMBERS, SETS, VALUES
 
 
@@ -259,7 +260,7 @@ def test_empty_strings_as_null(value: Any, encoded: AttributeValue) -> None:
         ({"1", "1.0"}, 2),
         ({b"", b"a"}, 2),
     ],
-    ids=repr,
+    ids=case_id,
 )
 def test_a_set_holds_each_number_once(members: set[Any], count: int) -> None:
     ((_, encoded),) = encode(members).items()
@@ -309,7 +310,7 @@ DECODED: list[tuple[AttributeValue, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "decoded"), DECODED, ids=repr)
+@pytest.mark.parametrize(("value", "decoded"), DECODED, ids=case_id)
 def test_decode(value: AttributeValue, decoded: Any) -> None:
     assert decode(value) == decoded
 
@@ -410,7 +411,7 @@ SIZES: list[tuple[Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "size"), SIZES, ids=repr)
+@pytest.mark.parametrize(("value", "size"), SIZES, ids=case_id)
 def test_size(value: Any, size: int) -> None:
     assert size_of(encode(value)) == size
 
