@@ -16,9 +16,21 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
+MINISTACK = Path(__file__).parents[1] / ".venv-ministack"
+
+
 def moto_command(port: int) -> list[str]:
     """Moto's server, apart from the moto that `type: "embedded"` runs inside the test process."""
     return [sys.executable, str(Path(__file__).with_name("engine_moto.py")), str(port)]
+
+
+def ministack_command(port: int) -> list[str]:
+    """ministack's server, in the environment that `make ministack` makes for it."""
+    return [
+        str(MINISTACK / "bin" / "python"),
+        str(Path(__file__).with_name("engine_ministack.py")),
+        str(port),
+    ]
 
 
 @contextmanager

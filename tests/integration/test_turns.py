@@ -14,6 +14,8 @@ from tests.faults.proxy import Fault, FaultProxy
 from tests.integration.conftest import ANNA, App, MakeApp, Stored, alexa, operations, spoken
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 
 def with_handlers(app: App) -> App:
     @app.intent("Set")
