@@ -21,7 +21,7 @@ from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.records.paths import DataPath, Place, check_type, path_keys
 from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
-from async_dynamo_store.wire.changes import Append, Change, Increment, Put, Remove, find
+from async_dynamo_store.wire.changes import Append, Change, Increment, Put, Remove
 from async_dynamo_store.wire.codec import decode, encode
 
 from .items import pause
