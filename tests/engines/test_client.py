@@ -104,8 +104,10 @@ async def test_closing_while_it_opens(config: dict[str, Any]) -> None:
     closing = asyncio.create_task(store.aclose())
     await asyncio.sleep(0)
     session.may_open.set()
-    await asyncio.gather(opening, closing)
-    assert (session.made, session.open) == (1, 0)
+    await closing
+    with pytest.raises(StoreClosedError):
+        await opening
+    assert session.open == 0
 
 
 async def test_without_a_session_it_makes_its_own(config: dict[str, Any]) -> None:

@@ -131,10 +131,6 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     "ValidationException": _invalid,
 }
 
-_NO_CREDENTIALS = (
-    "No AWS credentials were found. On AWS give the function a role; elsewhere set aws_config, AWS_PROFILE, or"
-    " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-)
 _UNREACHABLE = (
     "DynamoDB could not be reached for {operation} ({kind}). Check the region (aws_config.region), the endpoint and"
     " the network."
@@ -144,12 +140,6 @@ _BY_EXCEPTION: Mapping[str, tuple[type[BackendError], str]] = {
         BackendError,
         "No AWS region is set. Set aws_config.region, or AWS_DEFAULT_REGION in the environment.",
     ),
-    "NoCredentialsError": (CredentialsError, _NO_CREDENTIALS),
-    "PartialCredentialsError": (CredentialsError, _NO_CREDENTIALS),
-    "CredentialRetrievalError": (CredentialsError, _NO_CREDENTIALS),
-    "ProfileNotFound": (CredentialsError, _NO_CREDENTIALS),
-    "SSOError": (CredentialsError, _NO_CREDENTIALS),
-    "TokenRetrievalError": (CredentialsError, _NO_CREDENTIALS),
     "HTTPClientError": (UnavailableError, _UNREACHABLE),
     "ConnectionError": (UnavailableError, _UNREACHABLE),
     "ChecksumError": (UnavailableError, _UNREACHABLE),

@@ -6,10 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from async_dynamo_store.errors import UnavailableError
+
 from .answers import check_answer
-from .deadline import CallTimer
+from .credentials import CredentialsStep
+from .deadline import CallTimer, deadline
 
 if TYPE_CHECKING:
     import aioboto3
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import AwsConfig, DynamoDbConfig
 
-    from .fast.path import FastPath
+    from .fast.path import BotocoreCall, FastPath
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +34,65 @@ _CONNECTIONS = 100
 class Connection:
     """An aioboto3 client, being opened or open, in one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, open_client: OpenClient, *, accelerate: bool) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, open_client: OpenClient, profile: str, *, accelerate: bool
+    ) -> None:
         self.client: DynamoDBClient | None = None
-        self.fast: FastPath | None = None
-        self.timer = CallTimer(loop)
+        self._fast: FastPath | None = None
+        self._timer = CallTimer(loop)
         self._stack = AsyncExitStack()
-        self.opening = loop.create_task(self._open(open_client, accelerate=accelerate))
+        self._is_closing = False
+        self.opening = loop.create_task(self._open(open_client, profile, accelerate=accelerate))
 
-    async def _open(self, open_client: OpenClient, *, accelerate: bool) -> None:
+    async def _open(self, open_client: OpenClient, profile: str, *, accelerate: bool) -> None:
         client = await open_client(self._stack)
+        from .fast.private import credentials_of
+
+        self._credentials = CredentialsStep(credentials_of(client), profile)
         if accelerate:
             from .fast.path import fast_path
 
-            self.fast = fast_path(client)
+            self._fast = fast_path(client)
         self.client = client
 
+    async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One operation of the open client, ended at the deadline.
+
+        Raises `CredentialsError`, TimeoutError, `UnavailableError` when the client is closed meanwhile, and
+        botocore's errors.
+        """
+        has_keys = False
+        try:
+            async with asyncio.timeout(None) as under_way:
+                self._timer.watch(under_way, deadline())
+                try:
+                    keys = await self._credentials.keys()
+                    has_keys = True
+                    botocore_call: BotocoreCall = partial(getattr(self.client, operation), **parameters)
+                    if self._fast and keys:
+                        return await self._fast.call(operation, parameters, keys, botocore_call)
+                    return await botocore_call()
+                finally:
+                    self._timer.forget(under_way)
+        except TimeoutError as error:
+            if self._is_closing:
+                raise UnavailableError(
+                    "disconnect() closed the client while DynamoDB was waited for. Whether a write has landed is not"
+                    " known: try it again."
+                ) from error
+            if not has_keys:
+                self._credentials.raise_overdue(error)
+            raise
+
     async def close(self) -> None:
-        """Close the client.
+        """Close the client, or stop opening it.
 
         Calls under way end first: botocore would try them again, on connections that nobody closes.
         """
+        self._is_closing = True
+        self.opening.cancel()
         await asyncio.wait([self.opening])
-        await self.timer.end_all()
+        await self._timer.end_all()
         await self._stack.aclose()
 
     def drop(self) -> None:
@@ -68,7 +109,7 @@ class Connection:
 async def open_client(
     config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
 ) -> DynamoDBClient:
-    """Make an aioboto3 client, which is closed with the stack. It sends nothing."""
+    """Make an aioboto3 client, which is closed with the stack. DynamoDB is not asked; a source of credentials may be."""
     import aioboto3
     from botocore.config import Config
 
