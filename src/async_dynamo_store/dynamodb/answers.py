@@ -6,6 +6,7 @@ row here and a class in `errors`.
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import Item
 
 _NOT_AUTHORIZED = re.compile(r"not authorized to perform: (\w+:\w+)")
+_POLICY = re.compile(
+    r"(with an explicit deny in an?|because no) ((?:identity-based|resource-based|service control|resource control|session|VPC"
+    r" endpoint) policy|permissions boundary)"
+)
+"""Which policy decided (IAM User Guide, 'Troubleshoot access denied error messages')."""
+_CONFLICT_CODES = {"TransactionConflictException", "ReplicatedWriteConflictException"}
+_FIRST_PAUSE_SECONDS = 0.05
 
 
 class ConditionFailed(Exception):
@@ -46,10 +54,14 @@ class TableInUse(BackendError):
 
 
 class _Answer(NamedTuple):
-    """An answer that is an error: the operation's name in the API, the table, and what DynamoDB said."""
+    """An answer that is an error: the operation's name in the API, the table, and what DynamoDB said.
+
+    `names` are those that the configuration gives: a message may show them.
+    """
 
     operation: str
     table: str
+    names: frozenset[str]
     tries: int
     code: str
     message: str
@@ -64,10 +76,24 @@ def _error(kind: type[BackendError], text: str) -> Callable[[_Answer], Exception
 
 def _access_denied(answer: _Answer) -> Exception:
     named = _NOT_AUTHORIZED.search(answer.message)
+    if "KMS key" in answer.message and not named:
+        return AccessDeniedError(
+            f"DynamoDB may not use the KMS key of the table {answer.table!r}: it is disabled, is to be deleted, or its key"
+            " policy refuses. Look at the key in the AWS console.",
+            "kms:Decrypt",
+        )
     action = named.group(1) if named else f"dynamodb:{answer.operation}"
-    return AccessDeniedError(
-        f"IAM does not allow {action} on the table {answer.table!r}. Add it to the role's policy.", action
-    )
+    decided, policy = match.groups() if (match := _POLICY.search(answer.message)) else ("", "")
+    if decided.startswith("with"):
+        article = "An" if decided.endswith("an") else "A"
+        advice = (
+            f"{article} {policy} denies it explicitly, and no other policy outweighs that: change that one."
+        )
+    elif policy not in ("", "identity-based policy"):
+        advice = f"The {policy} has to allow it, besides the role's policy."
+    else:
+        advice = "Add it to the role's policy."
+    return AccessDeniedError(f"IAM does not allow {action} on the table {answer.table!r}. {advice}", action)
 
 
 def _too_large(answer: _Answer) -> Exception:
@@ -80,7 +106,101 @@ def _invalid(answer: _Answer) -> Exception:
     if "exceeded the maximum allowed size" in answer.message:
         return _too_large(answer)
     return InvalidRequest(
-        f"DynamoDB refused {answer.operation} on the table {answer.table!r} as invalid ({answer.code})."
+        f"DynamoDB refused {answer.operation} on the table {answer.table!r} as invalid: {_without_values(answer)}."
+    )
+
+
+_SCHEMA_WORDS = frozenset(
+    [
+        "Actual",
+        "B",
+        "BINARY",
+        "BOOL",
+        "Consistent",
+        "Expected",
+        "HASH",
+        "Index",
+        "IndexKey",
+        "IndexName",
+        "Item",
+        "Key",
+        "L",
+        "M",
+        "Missing",
+        "N",
+        "NS",
+        "Number",
+        "RANGE",
+        "S",
+        "SS",
+        "STRING",
+        "Size",
+        "Type",
+        "a",
+        "actual",
+        "allowed",
+        "and",
+        "attribute",
+        "column",
+        "element",
+        "empty",
+        "exceeded",
+        "expected",
+        "for",
+        "has",
+        "have",
+        "hash",
+        "in",
+        "index",
+        "indexes",
+        "is",
+        "item",
+        "key",
+        "keys",
+        "length",
+        "maximum",
+        "mismatch",
+        "missed",
+        "missing",
+        "must",
+        "name",
+        "not",
+        "number",
+        "of",
+        "on",
+        "or",
+        "range",
+        "schema",
+        "secondary",
+        "size",
+        "specified",
+        "string",
+        "supported",
+        "table",
+        "than",
+        "the",
+        "to",
+        "type",
+        "value",
+    ]
+)
+"""Words of DynamoDB's that stand beside names in what it says of keys and indexes."""
+
+
+def _without_values(answer: _Answer) -> str:
+    """What DynamoDB said, up to where it may quote a user's data: names that the configuration gives are none."""
+    general, _, detail = answer.message.partition(": ")
+    general = re.split(r"[\"'`\[({<=]", general, maxsplit=1)[0].strip(" .")
+    words = (word.strip("[](){}.,;:") for word in detail.split())
+    if detail and all(word in _SCHEMA_WORDS or word in answer.names for word in words if word):
+        return f"{general}: {detail.strip(' .')}"
+    return general or answer.code
+
+
+def _limited(answer: _Answer) -> Exception:
+    return ThrottledError(
+        f"AWS refused {answer.operation} on the table {answer.table!r} ({answer.code}): an account has a limit of tables, and of"
+        " table operations at once. Wait a minute and call ensure_table() again, or ask for more in Service Quotas."
     )
 
 
@@ -88,10 +208,22 @@ _refused_credentials = _error(
     CredentialsError,
     "AWS did not accept the credentials ({code}). Check the keys, that they have not expired, and the clock of this machine.",
 )
-_throttled = _error(
+_too_fast = _error(
     ThrottledError,
     "DynamoDB throttled {operation} on the table {table!r} ({code}), on each of {tries} tries. Raise its capacity, or use"
     " billing_mode PAY_PER_REQUEST.",
+)
+_TABLE_OPERATIONS = {"CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive"}
+
+
+def _throttled(answer: _Answer) -> Exception:
+    return (_limited if answer.operation in _TABLE_OPERATIONS else _too_fast)(answer)
+
+
+_conflict = _error(
+    UnavailableError,
+    "DynamoDB did not apply {operation} on the table {table!r} ({code}): another writer was writing the same item, on each of"
+    " {tries} tries. Try it again.",
 )
 _failed = _error(
     UnavailableError, "DynamoDB answered {operation} with {status} ({code}), on each of {tries} tries."
@@ -115,9 +247,8 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     "MissingAuthenticationTokenException": _refused_credentials,
     "RequestExpired": _refused_credentials,
     "UnrecognizedClientException": _refused_credentials,
-    "LimitExceededException": _throttled,
+    "LimitExceededException": _limited,
     "ProvisionedThroughputExceededException": _throttled,
-    "ReplicatedWriteConflictException": _throttled,
     "RequestLimitExceeded": _throttled,
     "Throttling": _throttled,
     "ThrottlingException": _throttled,
@@ -129,6 +260,7 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     ),
     "ItemCollectionSizeLimitExceededException": _too_large,
     "ValidationException": _invalid,
+    **dict.fromkeys(_CONFLICT_CODES, _conflict),
 }
 
 _UNREACHABLE = (
@@ -181,6 +313,7 @@ def _answered(response: Any, operation: str, config: DynamoDbConfig) -> Exceptio
     answer = _Answer(
         operation=operation,
         table=config.table_name,
+        names=_names(config),
         tries=config.max_attempts,
         code=response["Error"].get("Code", ""),
         message=response["Error"].get("Message", ""),
@@ -188,6 +321,31 @@ def _answered(response: Any, operation: str, config: DynamoDbConfig) -> Exceptio
         item=response.get("Item"),
     )
     return _BY_CODE.get(answer.code, _failed if answer.status >= 500 else _unknown)(answer)
+
+
+def _names(config: DynamoDbConfig) -> frozenset[str]:
+    indexes = config.global_secondary_indexes
+    return frozenset(
+        [
+            config.table_name,
+            *(name for name, _, _ in config.key_schema),
+            *(index.index_name for index in indexes),
+            *(key.attribute_name for index in indexes for key in index.keys),
+        ]
+    )
+
+
+def retry_conflicts(max_attempts: int) -> Callable[..., float | None]:
+    """A hook of botocore's, after each try: what DynamoDB did not apply for another writer is tried again after a pause."""
+
+    def pause(*, response: Any, attempts: int, **_: Any) -> float | None:
+        code = response[1].get("Error", {}).get("Code") if response else None
+        if code in _CONFLICT_CODES and attempts < max_attempts:
+            longest: float = _FIRST_PAUSE_SECONDS * 2 ** (attempts - 1)
+            return random.uniform(0.5, 1) * longest  # noqa: S311 - no secret
+        return None
+
+    return pause
 
 
 def check_answer(*, response_dict: Any, operation_model: Any, **_: Any) -> None:

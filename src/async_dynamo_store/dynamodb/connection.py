@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import UnavailableError
 
-from .answers import check_answer
+from .answers import check_answer, retry_conflicts
 from .credentials import CredentialsStep
 from .deadline import CallTimer, deadline
 
@@ -132,7 +132,9 @@ async def open_client(
             **_endpoint_and_credentials(aws),
         )
     )
-    client.meta.events.register("before-parse.dynamodb", check_answer)
+    events: Any = client.meta.events
+    events.register("before-parse.dynamodb", check_answer)
+    events.register("needs-retry.dynamodb", retry_conflicts(config.max_attempts))
     log.debug("DynamoDB client opened")
     return client
 

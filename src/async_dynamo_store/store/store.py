@@ -406,16 +406,22 @@ class AsyncDynamoStore(Generic[DataT]):
 
     async def _operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """One store operation within its budget; one that finds no table makes it first."""
+        checked = partial(self._checked, operation)
         try:
-            return await self._client.in_time(operation)
+            return await self._client.in_time(checked)
         except TableNotFoundError:
             if not self.config.create_table_on_init:
                 raise
             await self._table.ensure()
+        return await self._client.in_time(checked)
+
+    async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""
+        try:
+            return await operation()
         except InvalidRequest as error:
             await self._table.check_keys(error)
             raise
-        return await self._client.in_time(operation)
 
     def _key(self, user_id: str, platform: str = "") -> str:
         if not user_id or not isinstance(user_id, str):

@@ -54,7 +54,7 @@ _OWN_HANDLERS = {
     "before-send": (__name__,),
     "response-received": (),
     "before-parse": (check_answer.__module__,),
-    "needs-retry": ("aiobotocore.retryhandler", "aiobotocore.retries.standard"),
+    "needs-retry": ("aiobotocore.retryhandler", "aiobotocore.retries.standard", check_answer.__module__),
     "after-call": ("botocore.retries.standard",),
     "after-call-error": (),
 }
