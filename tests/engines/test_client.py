@@ -110,6 +110,35 @@ async def test_closing_while_it_opens(config: dict[str, Any]) -> None:
     assert session.open == 0
 
 
+async def test_disconnecting_while_it_opens(config: dict[str, Any]) -> None:
+    session = CountingSession()
+    session.may_open.clear()
+    store = AsyncDynamoStore(config, session=session)
+    opening = asyncio.create_task(store.open())
+    await asyncio.wait([opening], timeout=0.05)
+    await store.disconnect()
+    with pytest.raises(UnavailableError, match="disconnect"):
+        await opening
+    session.may_open.set()
+    assert await store.increment("u1", "n") == 1
+    await store.aclose()
+    assert session.open == 0
+
+
+async def test_a_client_that_is_long_in_the_making(config: dict[str, Any]) -> None:
+    session = CountingSession()
+    session.may_open.clear()
+    store = AsyncDynamoStore(config | {"timeout_seconds": 0.3}, session=session)
+    with pytest.raises(UnavailableError, match="within timeout_seconds=0.3"):
+        await store.load("u1")
+    opening = asyncio.create_task(store.open())
+    await asyncio.wait([opening], timeout=0.5)
+    session.may_open.set()
+    await opening
+    await store.aclose()
+    assert (session.made, session.open) == (1, 0)
+
+
 async def test_without_a_session_it_makes_its_own(config: dict[str, Any]) -> None:
     async with AsyncDynamoStore(config) as store:
         assert await store.increment("u1", "n") == 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aioboto3
+import boto3
 import pytest
 from aiohttp import web
 
@@ -15,6 +18,7 @@ from async_dynamo_store import (
     AsyncDynamoStore,
     BackendError,
     CredentialsError,
+    InvalidUserIdError,
     RequestPipeline,
     ThrottledError,
     Turn,
@@ -453,11 +457,72 @@ async def test_no_region() -> None:
     assert "Set aws_config.region" in str(error)
 
 
-@pytest.mark.parametrize("endpoint_url", ["localhost:8000", "http://"])
-async def test_an_endpoint_that_is_none(endpoint_url: str) -> None:
-    error = await keyless_failure(HERE | {"endpoint_url": endpoint_url})
-    assert type(error) is BackendError
-    assert "endpoint" in str(error)
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "http://", "http://localhost:abc", "http://localhost:99999", "http://a_b:8000"]
+)
+async def test_an_endpoint_of_the_environment_that_is_none(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, url)
+    store = AsyncDynamoStore({"table_name": "Users", "aws_config": {"region": "eu-west-1"}})
+    with pytest.raises(
+        BackendError, match=r"is not the URL of one\. Set AWS_ENDPOINT_URL_DYNAMODB"
+    ) as caught:
+        await store.load("u1")
+    assert type(caught.value) is BackendError
+    await store.aclose()
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION"])
+async def test_a_blank_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, " ")
+    store: Store = AsyncDynamoStore("Users")
+    with pytest.raises(BackendError, match=f"{name} is blank in the environment"):
+        await store.load("u1")
+    await store.aclose()
+    given = {"region": "eu-west-1", "profile": "nobody"}
+    other: Store = AsyncDynamoStore({"table_name": "Users", "aws_config": given})
+    with pytest.raises(CredentialsError, match="no AWS profile 'nobody'"):
+        await other.load("u1")
+    await other.aclose()
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+async def test_a_host_name_with_an_underscore(accelerate: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker Compose makes them."""
+    resolve: Any = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host == "dynamodb_local" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    async with canned(lambda _: ok()) as aws_config:
+        here = aws_config | {
+            "endpoint_url": aws_config["endpoint_url"].replace("127.0.0.1", "dynamodb_local")
+        }
+        async with store_at(here, accelerate=accelerate) as store:
+            assert (await store.load("u1")).is_new
+
+
+def test_a_session_that_cannot_be_used() -> None:
+    synchronous: Any = boto3.Session(region_name="eu-west-1")
+    with pytest.raises(
+        TypeError, match=r"session is a boto3\.session\.Session; .* needs an aioboto3\.Session"
+    ):
+        AsyncDynamoStore("Users", session=synchronous)
+    config = {"table_name": "Users", "aws_config": {"profile": "dev"}}
+    with pytest.raises(ValueError, match=r"leave profile out, and give it to the session"):
+        AsyncDynamoStore(config, session=aioboto3.Session())
+
+
+@pytest.mark.parametrize(
+    ("user_id", "got"), [(None, "None"), ("", "an empty str"), (7, "int"), (b"u", "bytes")]
+)
+async def test_what_is_no_user_id(user_id: Any, got: str) -> None:
+    store: Store = AsyncDynamoStore("Users")
+    with pytest.raises(InvalidUserIdError, match=f"this one is {got}. Check where it is taken from"):
+        await store.load(user_id)
 
 
 async def test_a_region_that_cannot_be() -> None:
@@ -467,8 +532,8 @@ async def test_a_region_that_cannot_be() -> None:
 
 
 async def test_what_is_no_business_of_ours_comes_through_as_it_is() -> None:
-    class BrokenSession:
-        def client(self, *_: object, **__: object) -> object:
+    class BrokenSession(aioboto3.Session):
+        def client(self, *_: Any, **__: Any) -> Any:
             raise LookupError("broken")
 
     session: Any = BrokenSession()

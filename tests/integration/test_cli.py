@@ -117,7 +117,7 @@ def test_wrong_settings_are_told_without_a_secret(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__SECRET_ACCESS_KEY", "s3cret")
     failed = CliRunner().invoke(commands, ["policy"])
     assert failed.exit_code == 1
-    assert "table_name: Field required" in failed.output
+    assert "table_name: Value error, no table is named: set VOICE_DB_TABLE_NAME" in failed.output
     assert "aws_config: Value error, access_key_id and secret_access_key go together" in failed.output
     assert "s3cret" not in failed.output
 

@@ -263,6 +263,10 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     **dict.fromkeys(_CONFLICT_CODES, _conflict),
 }
 
+ENDPOINT_IS_NONE = (
+    "The endpoint that the environment or the AWS profile names is not the URL of one. Set AWS_ENDPOINT_URL_DYNAMODB,"
+    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000."
+)
 _UNREACHABLE = (
     "DynamoDB could not be reached for {operation} ({kind}). Check the region (aws_config.region), the endpoint and"
     " the network."
@@ -299,9 +303,7 @@ def typed(error: Exception, operation: str, config: DynamoDbConfig) -> Exception
     if isinstance(error, ClientError):
         return _answered(error.response, name, config)
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
-        return BackendError(
-            "aws_config.endpoint_url is not a URL. Give the whole of it, such as http://localhost:8000."
-        )
+        return BackendError(ENDPOINT_IS_NONE)
     for base in type(error).__mro__:
         if base.__name__ in _BY_EXCEPTION and base.__module__.startswith(("botocore", "aiobotocore", "json")):
             kind, text = _BY_EXCEPTION[base.__name__]

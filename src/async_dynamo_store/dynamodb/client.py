@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from async_dynamo_store.errors import StoreClosedError, UnavailableError
 
 from .answers import typed
-from .connection import Connection, open_client
+from .connection import Connection, check_session, open_client
 from .credentials import credentials_error, overdue_error
 from .deadline import run_within, time_left
 
@@ -36,6 +36,7 @@ class Client:
     def __init__(
         self, config: DynamoDbConfig, session: aioboto3.Session | None, find_aws: FindAws, *, accelerate: bool
     ) -> None:
+        check_session(session, config.aws_config)
         self._config = config
         self._accelerate = accelerate
         self._session = session
@@ -50,7 +51,7 @@ class Client:
         `aclose`, and `CredentialsError` when a source of credentials fails or takes longer than
         `timeout_seconds`.
         """
-        await self.in_time(self._connect)
+        await self._connect(self._config.timeout_seconds)
 
     async def aclose(self) -> None:
         """Close the running loop's client; calls after this raise `StoreClosedError`."""
@@ -89,7 +90,7 @@ class Client:
         connection = self._connections.get(asyncio.get_running_loop())
         return connection if connection and connection.client and not self._is_closed else None
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, seconds: float = math.inf) -> Connection:
         if self._is_closed:
             raise StoreClosedError("This store is closed. Make a new AsyncDynamoStore, or close it later.")
         loop = asyncio.get_running_loop()
@@ -99,12 +100,8 @@ class Client:
             connection = Connection(loop, self._open, self._profile, accelerate=self._accelerate)
             self._connections[loop] = connection
             connection.opening.add_done_callback(partial(self._forget_failed, loop, connection))
-        left = time_left()
         try:
-            async with asyncio.timeout(None if left == math.inf else left):
-                await asyncio.shield(connection.opening)
-        except TimeoutError as error:
-            raise overdue_error(connection.opening, self._profile) from error
+            await self._opened(connection, seconds)
         except asyncio.CancelledError as error:
             if not connection.opening.cancelled():
                 raise
@@ -115,6 +112,19 @@ class Client:
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
             self._raise_typed(error, "open")
         return connection
+
+    async def _opened(self, connection: Connection, seconds: float) -> None:
+        """Wait for a client that is being made, for a source of credentials no longer than `seconds`."""
+        left = time_left()
+        limit = min(seconds, left)
+        _, waiting = await asyncio.wait([connection.opening], timeout=None if limit == math.inf else limit)
+        if waiting:
+            overdue = overdue_error(connection.opening, self._profile)
+            if overdue:
+                raise overdue
+            if left <= seconds:
+                raise TimeoutError
+        await asyncio.shield(connection.opening)
 
     def _forget_failed(
         self, loop: asyncio.AbstractEventLoop, connection: Connection, opening: asyncio.Task[None]

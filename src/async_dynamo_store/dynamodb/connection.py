@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from async_dynamo_store.errors import UnavailableError
+from async_dynamo_store.config import AwsConfig, is_endpoint
+from async_dynamo_store.errors import BackendError, UnavailableError
 
-from .answers import check_answer, retry_conflicts
+from .answers import ENDPOINT_IS_NONE, check_answer, retry_conflicts
 from .credentials import CredentialsStep
 from .deadline import CallTimer, deadline
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-    from async_dynamo_store.config import AwsConfig, DynamoDbConfig
+    from async_dynamo_store.config import DynamoDbConfig
 
     from .fast.path import BotocoreCall, FastPath
 
@@ -106,6 +108,24 @@ class Connection:
         closing.close()
 
 
+def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> None:
+    """Raises TypeError and ValueError for a session of the user's own that a store cannot use."""
+    if session is None:
+        return
+    import aioboto3
+
+    kind = type(session)
+    if not isinstance(session, aioboto3.Session):
+        raise TypeError(
+            f"session is a {kind.__module__}.{kind.__qualname__}; the store is asynchronous and needs an aioboto3.Session"
+        )
+    if aws and aws.profile:
+        raise ValueError(
+            "session and aws_config.profile both choose a profile: leave profile out, and give it to the session"
+            " (aioboto3.Session(profile_name=...))"
+        )
+
+
 async def open_client(
     config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
 ) -> DynamoDBClient:
@@ -113,7 +133,10 @@ async def open_client(
     import aioboto3
     from botocore.config import Config
 
-    made: Any = session or aioboto3.Session(profile_name=aws.profile if aws else None)
+    aws = aws or AwsConfig()
+    if session is None:
+        _check_variables(aws)
+    made: Any = session or aioboto3.Session(profile_name=aws.profile)
     # Half of the budget for one try, so that a connection that died leaves time for another.
     one_try = config.timeout_seconds / min(config.max_attempts, 2)
     # A session of the user's own keeps its own number of connections.
@@ -129,9 +152,20 @@ async def open_client(
                 user_agent_extra="async-dynamo-store",
                 **pool,
             ),
-            **_endpoint_and_credentials(aws),
+            region_name=aws.region,
+            endpoint_url=aws.endpoint_url and aws.endpoint_url.replace("_", "x"),
+            aws_access_key_id=aws.access_key_id,
+            aws_secret_access_key=aws.secret_access_key and aws.secret_access_key.get_secret_value(),
+            aws_session_token=aws.session_token and aws.session_token.get_secret_value(),
         )
     )
+    if aws.endpoint_url and "_" in aws.endpoint_url:
+        # botocore refuses host names with an underscore, as Docker Compose makes them; only in its check when it makes a client.
+        from .fast.private import set_endpoint
+
+        set_endpoint(client, aws.endpoint_url)
+    elif not is_endpoint(client.meta.endpoint_url):
+        raise BackendError(ENDPOINT_IS_NONE)
     events: Any = client.meta.events
     events.register("before-parse.dynamodb", check_answer)
     events.register("needs-retry.dynamodb", retry_conflicts(config.max_attempts))
@@ -139,13 +173,10 @@ async def open_client(
     return client
 
 
-def _endpoint_and_credentials(aws: AwsConfig | None) -> dict[str, Any]:
-    if aws is None:
-        return {}
-    return {
-        "region_name": aws.region,
-        "endpoint_url": aws.endpoint_url,
-        "aws_access_key_id": aws.access_key_id,
-        "aws_secret_access_key": aws.secret_access_key.get_secret_value() if aws.secret_access_key else None,
-        "aws_session_token": aws.session_token.get_secret_value() if aws.session_token else None,
-    }
+def _check_variables(aws: AwsConfig) -> None:
+    """What botocore reads from the environment where the configuration leaves it out; a blank value is never meant."""
+    profile = () if aws.profile else ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    region = () if aws.region else ("AWS_DEFAULT_REGION",)
+    for name in (*profile, *region):
+        if not os.environ.get(name, "set").strip():
+            raise BackendError(f"{name} is blank in the environment. Give it a value, or unset it.")

@@ -119,10 +119,13 @@ def credentials_error(error: Exception, profile: str) -> CredentialsError | None
     return _failure(source, profile, _reason(error)) if source else None
 
 
-def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError:
-    """For a client that could not be made in time, since only credentials make it wait. The task goes on."""
-    source = _source(_frames(opening)) or ""
-    return _failure(source, profile, _OVERDUE)
+def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError | None:
+    """For a client that could not be made in time: the source of credentials that its task still waits for.
+
+    None when it waits for none.
+    """
+    source = _source(_frames(opening))
+    return _failure(source, profile, _OVERDUE) if source else None
 
 
 def _failure(source: str, profile: str, reason: str) -> CredentialsError:

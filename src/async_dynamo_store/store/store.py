@@ -425,7 +425,10 @@ class AsyncDynamoStore(Generic[DataT]):
 
     def _key(self, user_id: str, platform: str = "") -> str:
         if not user_id or not isinstance(user_id, str):
-            raise InvalidUserIdError("A user id is a str that is not empty.")
+            got = type(user_id).__name__.removesuffix("Type").replace("str", "an empty str")
+            raise InvalidUserIdError(
+                f"A user id is a str that is not empty; this one is {got}. Check where it is taken from (VoiceApp: user_id=)."
+            )
         key = f"{self.config.primary_key_prefix}{platform}{user_id}"
         try:
             size = len(key.encode())

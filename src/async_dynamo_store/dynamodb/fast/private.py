@@ -30,6 +30,7 @@ __all__ = [
     "ResponseHandler",
     "credentials_of",
     "response",
+    "set_endpoint",
 ]
 
 
@@ -54,6 +55,13 @@ def credentials_of(client: DynamoDBClient) -> Credentials | None:
     signer = getattr(client, "_request_signer", None)
     credentials: Credentials | None = getattr(signer, "_credentials", None)
     return credentials
+
+
+def set_endpoint(client: DynamoDBClient, url: str) -> None:
+    """Send a client's requests to another URL than the one that it was made with."""
+    from botocore.regions import EndpointResolverBuiltins
+
+    cast("Any", client)._ruleset_resolver._builtins[EndpointResolverBuiltins.SDK_ENDPOINT] = url
 
 
 class RequestParts(NamedTuple):
