@@ -6,12 +6,9 @@ row here and a class in `errors`.
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import orjson
 
 from async_dynamo_store.errors import (
     AccessDeniedError,
@@ -33,8 +30,8 @@ _POLICY = re.compile(
     r" endpoint) policy|permissions boundary)"
 )
 """Which policy decided (IAM User Guide, 'Troubleshoot access denied error messages')."""
-_CONFLICT_CODES = {"TransactionConflictException", "ReplicatedWriteConflictException"}
-_FIRST_PAUSE_SECONDS = 0.05
+CONFLICT_CODES = {"TransactionConflictException", "ReplicatedWriteConflictException"}
+"""A write that was not applied for another writer of the same item."""
 
 
 class ConditionFailed(Exception):
@@ -260,7 +257,7 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     ),
     "ItemCollectionSizeLimitExceededException": _too_large,
     "ValidationException": _invalid,
-    **dict.fromkeys(_CONFLICT_CODES, _conflict),
+    **dict.fromkeys(CONFLICT_CODES, _conflict),
 }
 
 ENDPOINT_IS_NONE = (
@@ -335,29 +332,3 @@ def _names(config: DynamoDbConfig) -> frozenset[str]:
             *(key.attribute_name for index in indexes for key in index.keys),
         ]
     )
-
-
-def retry_conflicts(max_attempts: int) -> Callable[..., float | None]:
-    """A hook of botocore's, after each try: what DynamoDB did not apply for another writer is tried again after a pause."""
-
-    def pause(*, response: Any, attempts: int, **_: Any) -> float | None:
-        code = response[1].get("Error", {}).get("Code") if response else None
-        if code in _CONFLICT_CODES and attempts < max_attempts:
-            longest: float = _FIRST_PAUSE_SECONDS * 2 ** (attempts - 1)
-            return random.uniform(0.5, 1) * longest  # noqa: S311 - no secret
-        return None
-
-    return pause
-
-
-def check_answer(*, response_dict: Any, operation_model: Any, **_: Any) -> None:
-    """A hook of botocore's, before it parses: a 200 that is not DynamoDB's, such as a proxy's page, is no empty answer."""
-    if response_dict["status_code"] != 200:
-        return
-    kind = response_dict["headers"].get("content-type", "nothing")
-    if not kind.startswith("application/x-amz-json"):
-        raise UnavailableError(
-            f"What answered {operation_model.name} is not DynamoDB (it sent {kind}). Check the endpoint, and"
-            " proxies on the way."
-        )
-    orjson.loads(response_dict["body"])

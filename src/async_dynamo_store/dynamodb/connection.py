@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from async_dynamo_store.config import AwsConfig, is_endpoint
 from async_dynamo_store.errors import BackendError, UnavailableError
 
-from .answers import ENDPOINT_IS_NONE, check_answer, retry_conflicts
+from .answers import ENDPOINT_IS_NONE
 from .credentials import CredentialsStep
 from .deadline import CallTimer, deadline
+from .hooks import check_answer, retry_conflicts
 
 if TYPE_CHECKING:
     import aioboto3

@@ -20,7 +20,7 @@ import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from async_dynamo_store.dynamodb.answers import check_answer
+from async_dynamo_store.dynamodb.hooks import check_answer
 
 from .exchange import Answer, Exchanges
 from .private import ClientParts, response
