@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import aioboto3
 import pytest
@@ -368,6 +370,21 @@ def test_a_new_event_loop_gets_a_new_client_and_nobody_is_warned(
         check=False,
     )
     assert (ended.stdout, ended.stderr) == (printed, "")
+
+
+@pytest.mark.parametrize(("action", "collections"), [("ignore", 0), ("default", 1)])
+def test_what_a_dead_loop_left_is_collected_where_somebody_would_be_warned_of_it(
+    action: Literal["ignore", "default"], collections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"table_name": "Users", "aws_config": {"region": "eu-west-1", "profile": None}}
+    store = AsyncDynamoStore(config, session=CountingSession())
+    asyncio.run(store.open())
+    collected: list[None] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, ResourceWarning)
+        asyncio.run(store.aclose())
+    assert len(collected) == collections
 
 
 def test_loops_in_several_threads_at_once(config: dict[str, Any]) -> None:

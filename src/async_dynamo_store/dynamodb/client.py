@@ -160,8 +160,15 @@ class Client:
             return
         for connection in filter(None, dead):
             connection.drop()
-        # asyncio warns of each socket that a dead loop has left open when it is collected: here, where it is
-        # expected, and not later.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        # asyncio warns of each socket that a dead loop has left open when it is collected. Where that would be seen, it is
+        # collected here, where it is expected; elsewhere Python does it in its own time, since a full collection stops every
+        # thread of the process.
+        if _is_shown(ResourceWarning):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
+
+
+def _is_shown(warning: type[Warning]) -> bool:
+    actions = (action for action, _, category, _, _ in warnings.filters if issubclass(warning, category))
+    return next(actions, "default") != "ignore"
