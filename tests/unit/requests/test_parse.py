@@ -95,6 +95,27 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "dialogflow-es/anonymous": (
         *("DialogflowAgent", "intent", None, ES_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
+    **{
+        f"dialogflow-es/{integration}": (
+            *("DialogflowAgent", "intent", user, ES_SESSION, None, "HelpIntent", {}, "en", {}),
+        )
+        for integration, user in {
+            "Messenger widget": "widget-user",
+            "Facebook": "1534862223272449",
+            "Slack": "U2147483697",
+            "Slack Events API": "U2147483697",
+            "Google Chat": "users/1158",
+            "LINE": "U9052",
+            "Viber": "01234567890A=",
+            "Telegram": "512345678",
+            "Telegram update": "512345678",
+            "Telegram button": "512345678",
+            "Twilio": "whatsapp:+4989123456",
+            "Skype": "29:1abc",
+            "respond.io": "U9052",
+            "Genesys": None,
+        }.items()
+    },
     "dialogflow-es/no intent": ("DialogflowAgent", "intent", None, ES_SESSION, None, "", {}, "en", {}),
     "dialogflow-cx/launch": (
         *("DialogflowAgent", "launch", PHONE, CX_SESSION, None, "Default Welcome Intent", {}, "en", {}),
@@ -111,6 +132,12 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     ),
     "dialogflow-cx/anonymous": (
         *("DialogflowAgent", "intent", None, CX_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-cx/Messenger widget": (
+        *("DialogflowAgent", "intent", "widget-user", CX_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-cx/LINE": (
+        *("DialogflowAgent", "intent", "U9052", CX_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
     "lex-v1/first": ("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None, {}),
     "lex-v1/intent": (
@@ -226,6 +253,21 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "dialogflow-es/published HelpIntent": (
         *("DialogflowAgent", "intent", None, item("session"), None, "HelpIntent", {}, "en", {}),
     ),
+    "dialogflow-es/published facebook": (
+        *("DialogflowAgent", "launch", "1534862223272449", item("session"), None, "Default Welcome Intent"),
+        *({}, "en", {}),
+    ),
+    "dialogflow-es/published df-messenger-userid": (
+        *("DialogflowAgent", "intent", "testuser", item("session"), None, "call.webhook", {}, "en", {}),
+    ),
+    "dialogflow-cx/published df-messenger-userid": (
+        *("DialogflowAgent", "intent", "testuser", item("sessionInfo.session"), None, "recommendation", {}),
+        *("en", item("sessionInfo.parameters")),
+    ),
+    "dialogflow-cx/published generate-login": (
+        *("DialogflowAgent", "launch", None, item("sessionInfo.session"), None, "Default Welcome Intent"),
+        *({}, "en", {}),
+    ),
     "google-assistant/published IntentRequest": (
         *("GoogleAction", "intent", item("user.params.userId"), item("session.id"), False),
         *(item("intent.name"), {}, item("user.locale"), item("session.params")),
@@ -233,6 +275,10 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "lex-v1/published IntentRequest": (
         *("LexBot", "intent", item("userId"), None, None, item("currentIntent.name")),
         *(item("currentIntent.slots"), None, item("sessionAttributes")),
+    ),
+    "lex-v2/published v2-dialog": (
+        *("LexBot", "intent", "123456789", "123456789", None, "DiningSuggestionsIntent"),
+        *({"Location": "Boston", "Cuisine": "thai", "Email": None}, "en-US", {}),
     ),
     "messenger/published IntentRequest": (
         *("MessengerBot", "intent", lambda raw: raw["messaging"][0]["sender"]["id"], None, None, "Test"),

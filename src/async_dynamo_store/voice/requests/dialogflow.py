@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .dialogflow_users import user_id
 from .model import Kind, Reply, Request
 
 _CONTEXT = "async_dynamo_store"
@@ -19,8 +20,6 @@ One parameter per key would not do: ES writes the parameters of a matched intent
 knows no number but a double.
 """
 _CONTEXT_TURNS = 99
-_REDACTED = "REDACTED_IN_STANDARD_TIER_AGENT"
-"""What the free phone gateway sends for every caller."""
 
 
 def parse_es(raw: Mapping[str, Any]) -> list[Request]:
@@ -29,16 +28,13 @@ def parse_es(raw: Mapping[str, Any]) -> list[Request]:
         return []
     intent = fields.text(raw, "queryResult", "intent", "displayName") or ""
     payload = fields.mapping(raw, "originalDetectIntentRequest", "payload")
-    storage = fields.decoded(fields.at(payload, "user", "userStorage"))
     session_data = fields.decoded(fields.at(_session_context(raw), "parameters", _CONTEXT))
     return [
         Request(
             platform="dialogflow-es",
             jovo_type="GoogleAction" if _is_google(raw) else "DialogflowAgent",
             kind=_kind(intent, fields.text(raw, "queryResult", "queryText")),
-            user_id=fields.text(storage, "userId")
-            or fields.text(payload, "user", "userId")
-            or _caller(payload),
+            user_id=user_id(payload),
             session_id=fields.text(raw, "session"),
             is_new_session=None,
             intent=intent,
@@ -61,7 +57,7 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
             platform="dialogflow-cx",
             jovo_type="DialogflowAgent",
             kind=_kind(intent, fields.text(raw, "triggerEvent")),
-            user_id=_caller(fields.mapping(raw, "payload")),
+            user_id=user_id(fields.mapping(raw, "payload")),
             session_id=fields.text(raw, "sessionInfo", "session"),
             is_new_session=None,
             intent=intent,
@@ -78,11 +74,6 @@ def _kind(intent: str, trigger: str | None) -> Kind:
     """A launch is the welcome intent, or an event such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`."""
     welcomed = trigger is not None and (trigger == "WELCOME" or trigger.endswith("_WELCOME"))
     return "launch" if welcomed or intent == "Default Welcome Intent" else "intent"
-
-
-def _caller(payload: Mapping[str, Any] | None) -> str | None:
-    number = fields.text(payload, "telephony", "caller_id")
-    return None if number == _REDACTED else number
 
 
 def _is_google(raw: Mapping[str, Any]) -> bool:
