@@ -190,6 +190,22 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
     ),
     "twilio-voice/browser": ("TwilioVoice", "intent", "client:anna", "CA1", None, "hi", {}, None, None),
+    **{
+        f"twilio-voice/{name}": ("TwilioVoice", "event", PHONE, "CA1", None, intent, {}, None, None)
+        for name, intent in {
+            "partial result": "PartialResult",
+            "dialled person has hung up": "Dial",
+            "recorded": "Record",
+            "handed over": "ConversationRelay",
+            "status": "StatusCallback",
+            "answering machine": "AnsweringMachine",
+        }.items()
+    },
+    "twilio-voice/recording is ready": (
+        *("TwilioVoice", "event", None, "CA1", None, "RecordingStatus", {}, None, None),
+    ),
+    "twilio-voice/nothing heard": ("TwilioVoice", "intent", PHONE, "CA1", None, "", {}, None, None),
+    "twilio-voice/status at the end": ("TwilioVoice", "end", PHONE, "CA1", None, "", {}, None, None),
     "jovo-core/launch": (
         *("CorePlatformApp", "launch", "jovo-user", "jovo-session", True, "LAUNCH", {}, "en", {}),
     ),

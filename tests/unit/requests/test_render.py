@@ -331,6 +331,12 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
     ),
     ("twilio-voice/speech", SILENT, f"{XML}<Response><Hangup/></Response>"),
     ("twilio-voice/end", TELL, f"{XML}<Response></Response>"),
+    ("twilio-voice/partial result", SILENT, f"{XML}<Response></Response>"),
+    (
+        "twilio-voice/recorded",
+        TELL,
+        f"{XML}<Response><Say>Bye &amp; &lt;thanks&gt;</Say><Hangup/></Response>",
+    ),
     (
         "jovo-core/intent",
         TELL,
