@@ -24,6 +24,11 @@ class RequestLike(Protocol):
     """Who asks, and in which session."""
 
     @property
+    def kind(self) -> str:
+        """What the request is to the dialogue; nothing of a `probe` is saved."""
+        ...
+
+    @property
     def jovo_type(self) -> str:
         """Jovo v3's name for the platform."""
         ...
@@ -117,7 +122,7 @@ class Turns(Generic[DataT]):
     async def save(self, turn: TurnLike[DataT]) -> None:
         """Save the turn's user, with what is stored of the turn itself."""
         loaded = turn.user.loaded
-        if loaded is None:
+        if loaded is None or turn.request.kind == "probe":
             return
         stored = await turn.stored_turn(self._layout, self._history_elements)
         loaded.note = stored.note

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, get_args
 
 from async_dynamo_store.errors import StoreError, UserNotLoadedError
 from async_dynamo_store.records.record import DataT, History, Session, StoredTurn, UserRecord
 
 from .history import history_item, last_said
-from .requests import Reply, Request, render_reply
+from .requests import CanFulfill, Reply, Request, render_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +77,15 @@ class Turn(Generic[DataT]):
     def ask(self, text: str, reprompt: str | None = None) -> None:
         """Say `text` and listen; `reprompt` is said when no answer comes, on platforms that can."""
         self.reply = Reply(speech=text, reprompt=reprompt, listen=True)
+
+    def can_fulfill(self, answer: CanFulfill) -> None:
+        """Tell a platform that asks whether the app could answer; it is "NO" unless this says otherwise.
+
+        Raises ValueError for another word.
+        """
+        if answer not in get_args(CanFulfill):
+            raise ValueError(f"the answer is one of {', '.join(get_args(CanFulfill))}, and not {answer!r}")
+        self.reply = Reply(can_fulfill=answer)
 
     def repeat(self) -> None:
         """Say again what was said last; raises `StoreError` when `stored_elements.history` kept nothing."""

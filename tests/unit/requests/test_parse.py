@@ -56,6 +56,13 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("AlexaSkill", "event", ANNA, ALEXA_SESSION, False, "Alexa.Presentation.APL.UserEvent"),
         *({}, "de-DE", DATA),
     ),
+    "alexa/probe": (
+        *("AlexaSkill", "probe", ANNA, ALEXA_SESSION, True, "OrderIntent", {"size": "large"}, "de-DE", {}),
+    ),
+    "alexa/test event without context": (
+        *("AlexaSkill", "intent", "amzn1.ask.account.SESSION", ALEXA_SESSION, False, "AMAZON.HelpIntent"),
+        *({}, "de-DE", DATA),
+    ),
     "google-assistant/launch": (
         *("GoogleAction", "launch", "ga-user", "ABwppHF_s1", True, "actions.intent.MAIN", {}, "en-US", {}),
     ),
@@ -168,7 +175,7 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "messenger/entry alone": ("MessengerBot", "intent", "PSID-1", None, None, "two pizzas", {}, None, None),
     "messenger/postback": ("MessengerBot", "intent", "PSID-1", None, None, "ORDER", {}, None, None),
     "messenger/quick reply": (
-        *("MessengerBot", "intent", "PSID-1", None, None, "Large", {"quick_reply": "SIZE_L"}, None, None),
+        *("MessengerBot", "intent", "PSID-1", None, None, "SIZE_L", {"quick_reply": "SIZE_L"}, None, None),
     ),
     "messenger/picture": ("MessengerBot", "intent", "PSID-1", None, None, "", {}, None, None),
     "messenger/id as a number": (
@@ -178,6 +185,9 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "messenger/nobody": ("MessengerBot", "intent", None, None, None, "hi", {}, None, None),
     "messenger/echo": ("MessengerBot", "event", None, None, None, "echo", {}, None, None),
     "messenger/delivery": ("MessengerBot", "event", "PSID-1", None, None, "delivery", {}, None, None),
+    "messenger/text that is spelled like an event": (
+        *("MessengerBot", "intent", "PSID-1", None, None, "delivery", {}, None, None),
+    ),
     "messenger/nothing in it": ("MessengerBot", "event", "PSID-1", None, None, "", {}, None, None),
     "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", None, "", {}, None, None),
     "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", None, "two pizzas", {}, None, None),
@@ -242,6 +252,14 @@ CORE_DATA = item("context.session.data")
 PUBLISHED: dict[str, tuple[Any, ...]] = {
     "alexa/published AudioPlayer.PlaybackStarted": (
         *("AlexaSkill", "event", USER, None, None, item("request.type"), {}, ALEXA_LOCALE, {}),
+    ),
+    "alexa/published CanFulfillIntentRequest": (
+        *("AlexaSkill", "probe", USER, SESSION, NEW, item("request.intent.name"), {"name": "Jeff"}),
+        *(ALEXA_LOCALE, ATTRIBUTES),
+    ),
+    "alexa/published IntentRequestWithSlotResolution": (
+        *("AlexaSkill", "intent", USER, SESSION, NEW, item("request.intent.name"), {"name": "Jeff"}),
+        *(ALEXA_LOCALE, ATTRIBUTES),
     ),
     "alexa/published IntentRequestWithSlot": (
         *("AlexaSkill", "intent", USER, SESSION, NEW, item("request.intent.name"), {"name": "jeff"}),
@@ -309,6 +327,8 @@ TIMES = {
     "messenger": "2026-11-22T17:01:09.316Z",
     "jovo-core": "2026-11-22T17:01:09.316Z",
     "jovo-web": "2026-11-22T17:01:09.316Z",
+    "alexa/published CanFulfillIntentRequest": "2017-10-03T22:02:29Z",
+    "alexa/published IntentRequestWithSlotResolution": "2018-12-18T09:47:45Z",
     "alexa/published AudioPlayer.PlaybackStarted": "2017-10-30T20:17:48Z",
     "alexa/published IntentRequestWithSlot": "2018-12-18T09:47:45Z",
     "alexa/published LaunchRequest": "2015-05-13T12:34:56Z",
@@ -375,6 +395,11 @@ def test_messenger_batch_is_one_request_per_event() -> None:
     first, second = raw["entry"]
     assert requests[1].raw == {**first, "messaging": [first["messaging"][1]]}
     assert requests[2].raw == second
+
+
+def test_the_tag_of_a_cx_webhook() -> None:
+    assert parsed("dialogflow-cx/intent").tag == "order"
+    assert parsed("dialogflow-es/intent").tag is None
 
 
 @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])

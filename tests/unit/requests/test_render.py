@@ -87,6 +87,12 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         TELL,
         alexa({"outputSpeech": ssml("Bye &amp; &lt;thanks&gt;"), "shouldEndSession": True}),
     ),
+    ("alexa/probe", ASK, {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": "NO"}}}),
+    (
+        "alexa/probe",
+        Reply(can_fulfill="MAYBE"),
+        {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": "MAYBE"}}},
+    ),
     ("alexa/end", ASK, {"version": "1.0", "response": {}}),
     ("alexa/audio player", ASK, {"version": "1.0", "response": {}}),
     (

@@ -51,7 +51,8 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
     """The one request, or none when this is not the JSON of Dialogflow CX."""
     if fields.mapping(raw, "fulfillmentInfo") is None or fields.mapping(raw, "sessionInfo") is None:
         return []
-    intent = fields.text(raw, "intentInfo", "displayName") or fields.text(raw, "fulfillmentInfo", "tag") or ""
+    tag = fields.text(raw, "fulfillmentInfo", "tag")
+    intent = fields.text(raw, "intentInfo", "displayName") or tag or ""
     return [
         Request(
             platform="dialogflow-cx",
@@ -61,6 +62,7 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
             session_id=fields.text(raw, "sessionInfo", "session"),
             is_new_session=None,
             intent=intent,
+            tag=tag,
             entities=_cx_entities(raw),
             locale=fields.text(raw, "languageCode"),
             timestamp=None,

@@ -47,7 +47,7 @@ def _kind_and_intent(event: Mapping[str, Any]) -> tuple[Kind, str]:
     if _is_echo(event):
         return "event", "echo"
     if (message := fields.mapping(event, "message")) is not None:
-        return "intent", fields.text(message, "text") or ""
+        return "intent", fields.text(message, "quick_reply", "payload") or fields.text(message, "text") or ""
     if (postback := fields.mapping(event, "postback")) is not None:
         payload = fields.text(postback, "payload") or ""
         return "launch" if payload in _LAUNCH_PAYLOADS else "intent", payload
