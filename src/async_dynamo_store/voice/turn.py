@@ -109,6 +109,7 @@ class Turn(Generic[DataT]):
     def render(self) -> Any:
         """The reply in the platform's own shape, with the session's data."""
         self.reply.session_data = self.session.data
+        self.reply.is_failure = self.error is not None
         return render_reply(self.request, self.reply)
 
     def fail(self, error: Exception) -> None:

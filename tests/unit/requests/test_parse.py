@@ -140,6 +140,17 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "dialogflow-cx/anonymous": (
         *("DialogflowAgent", "intent", None, CX_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
+    "dialogflow-cx/of an environment": (
+        *("DialogflowAgent", "launch", None),
+        *(
+            "projects/quiz/locations/global/agents/a1/environments/e1/sessions/s1",
+            None,
+            "start",
+            {},
+            "en",
+            {},
+        ),
+    ),
     "dialogflow-cx/Messenger widget": (
         *("DialogflowAgent", "intent", "widget-user", CX_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
@@ -155,6 +166,14 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("LexBot", "intent", "lex-user", None, None, "OrderIntent", {"size": "large", "extra": None}, None),
         {},
     ),
+    **{
+        f"lex-v1/{name}": ("LexBot", "intent", "lex-user", None, None, "OrderIntent", slots, None, {})
+        for name, slots in {
+            "asked for a slot before": {"size": None, "extra": None},
+            "has the slot that was asked for": {"size": None, "extra": "cheese"},
+            "all slots filled": {"size": "large"},
+        }.items()
+    },
     "lex-v1/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
     "lex-v1/attribute of another": (
         *("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None),
@@ -168,6 +187,16 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "lex-v2/slot by slot": (
         *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", LEX_V2_SLOTS, "en-US", {}),
     ),
+    **{
+        f"lex-v2/{name}": (
+            *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", slots, "en-US", {}),
+        )
+        for name, slots in {
+            "proposes a slot": LEX_V2_SLOTS,
+            "proposes a confirmation": LEX_V2_SLOTS,
+            "all slots filled": {"size": "large"},
+        }.items()
+    },
     "lex-v2/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
     "lex-v2/no intent": ("LexBot", "intent", "lex-session", "lex-session", None, "", {}, "en-US", {}),
     "messenger/launch": ("MessengerBot", "launch", "PSID-1", None, None, "GET_STARTED", {}, None, None),

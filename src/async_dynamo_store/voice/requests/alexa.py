@@ -69,17 +69,22 @@ def _slot_value(slot: Any) -> Any:
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """Alexa's response; nothing but its frame where Alexa refuses speech."""
+    """Alexa's response; nothing but its frame where Alexa refuses speech.
+
+    A handler that says nothing (a tap on a screen, an audio player's event, a dialogue that Alexa goes on with)
+    leaves the session as it is: only without `shouldEndSession` does Alexa do so.
+    """
     if request.kind == "probe":
         return {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": reply.can_fulfill}}}
     if _is_mute(request):
         return {"version": "1.0", "response": {}}
-    response: dict[str, Any] = {"shouldEndSession": True}
+    response: dict[str, Any] = {}
     if reply.speech is not None:
         response["outputSpeech"] = {"type": "SSML", "ssml": ssml(reply.speech)}
+    if reply.listen or reply.speech is not None:
         response["shouldEndSession"] = not reply.listen
-        if reply.listen and reply.reprompt is not None:
-            response["reprompt"] = {"outputSpeech": {"type": "SSML", "ssml": ssml(reply.reprompt)}}
+    if reply.listen and reply.reprompt is not None:
+        response["reprompt"] = {"outputSpeech": {"type": "SSML", "ssml": ssml(reply.reprompt)}}
     return {"version": "1.0", "sessionAttributes": reply.session_data, "response": response}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
-from .dialogflow_users import user_id
+from .dialogflow_users import is_call, user_id
 from .model import Kind, Reply, Request
 
 _CONTEXT = "async_dynamo_store"
@@ -20,6 +20,8 @@ One parameter per key would not do: ES writes the parameters of a matched intent
 knows no number but a double.
 """
 _CONTEXT_TURNS = 99
+_START_FLOW = "00000000-0000-0000-0000-000000000000"
+"""The id of every agent's default start flow."""
 
 
 def parse_es(raw: Mapping[str, Any]) -> list[Request]:
@@ -102,13 +104,15 @@ def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render_es(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant behind it has both."""
+    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant has both, a call ends."""
     response: dict[str, Any] = {}
     if reply.speech is not None:
         response["fulfillmentText"] = reply.speech
         response["fulfillmentMessages"] = [{"text": {"text": [reply.speech]}}]
     if _is_google(request.raw):
         response["payload"] = {"google": _google_payload(reply)}
+    if reply.ends_session and is_call(request.raw):
+        response["endInteraction"] = True
     had_context = _session_context(request.raw) is not None
     if request.session_id is not None and (reply.session_data or had_context):
         response["outputContexts"] = [_output_context(request.session_id, reply.session_data)]
@@ -144,7 +148,16 @@ def render_cx(request: Request, reply: Reply) -> dict[str, Any]:
     }
     if reply.speech is not None:
         response["fulfillmentResponse"] = {"messages": [{"text": {"text": [reply.speech]}}]}
-    flow, pages, _ = (fields.text(request.raw, "pageInfo", "currentPage") or "").rpartition("/pages/")
-    if reply.ends_session and flow:
-        response["targetPage"] = f"{flow}{pages}END_SESSION"
+    if reply.ends_session and (flow := _flow(request.raw)):
+        response["targetPage"] = f"{flow}/pages/END_SESSION"
     return response
+
+
+def _flow(raw: Mapping[str, Any]) -> str | None:
+    """The flow that the session is in; the agent's start flow where the request does not say."""
+    flow = (fields.text(raw, "pageInfo", "currentPage") or "").rpartition("/pages/")[0]
+    if flow:
+        return flow
+    agent, _, _ = (fields.text(raw, "sessionInfo", "session") or "").rpartition("/sessions/")
+    agent, _, _ = agent.partition("/environments/")
+    return f"{agent}/flows/{_START_FLOW}" if agent else None

@@ -42,6 +42,11 @@ def user_id(payload: Mapping[str, Any] | None) -> str | None:
     return found or next(filter(None, (_text(payload, place) for place in _PLACES)), None)
 
 
+def is_call(raw: Mapping[str, Any]) -> bool:
+    """Whether the user of an ES agent is on the phone."""
+    return fields.mapping(raw, "originalDetectIntentRequest", "payload", "telephony") is not None
+
+
 def _text(payload: Mapping[str, Any] | None, place: tuple[str, ...]) -> str | None:
     """The id as text: some are numbers, which Dialogflow makes floats (`12345.0`)."""
     found = fields.at(payload, *place)

@@ -82,6 +82,7 @@ class Reply:
     - `session_data`: goes back into the platform's own session attributes, whole: a key that is gone from it
       is removed there. Platforms without session attributes ignore it.
     - `can_fulfill`: the answer to a `probe`.
+    - `is_failure`: the turn has failed, and this is what `on_error` says.
     """
 
     speech: str | None = field(default=None, repr=False)
@@ -89,6 +90,7 @@ class Reply:
     listen: bool = False
     session_data: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     can_fulfill: CanFulfill = field(default="NO", repr=False)
+    is_failure: bool = field(default=False, repr=False)
 
     @property
     def ends_session(self) -> bool:
