@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from async_dynamo_store.wire.codec import Item, encode
+from async_dynamo_store.wire.codec import encode
+from async_dynamo_store.wire.values import Item
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 KEYS = st.one_of(

@@ -14,8 +14,9 @@ from async_dynamo_store.wire.bookkeeping import (
     sign,
     upkeep,
 )
-from async_dynamo_store.wire.changes import Change, Guard, Put, Remove, Replace, apply
-from async_dynamo_store.wire.codec import Item
+from async_dynamo_store.wire.changes import Change, Put, Remove, Replace, apply
+from async_dynamo_store.wire.expression import Guard
+from async_dynamo_store.wire.values import Item
 from tests.unit.strategies import item
 
 NOW = 1_795_369_269

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.wire.changes import (
-    Alive,
     Change,
-    Expression,
-    Guard,
     Increment,
     Prepend,
     Put,
@@ -23,10 +20,11 @@ from async_dynamo_store.wire.changes import (
     apply,
     diff,
     find,
-    plan,
     put,
 )
-from async_dynamo_store.wire.codec import Item, Path, decode, encode, same
+from async_dynamo_store.wire.codec import decode, encode
+from async_dynamo_store.wire.expression import Alive, Expression, Guard, plan
+from async_dynamo_store.wire.values import Item, ItemPath, same
 from tests.conftest import Engine
 from tests.unit.strategies import DICTS, SMALL_DICTS, item
 
@@ -39,16 +37,16 @@ DIFFS: list[tuple[Any, Any, list[Change]]] = [
     ({"a": 1}, {"a": 1}, []),
     ({"a": {"b": [1, {"c": {2}}]}}, {"a": {"b": [1, {"c": {2}}]}}, []),
     ({"a": 1}, {"a": 2}, [Put(("a",), TWO)]),
-    ({}, {"a": 1}, [Put(("a",), ONE, fresh=True)]),
+    ({}, {"a": 1}, [Put(("a",), ONE, only_if_absent=True)]),
     ({"a": 1}, {}, [Remove(("a",))]),
     ({"a": None}, {"a": 1}, [Put(("a",), ONE)]),
     ({"a": {"b": 1, "c": 2}}, {"a": {"b": 2, "d": 1}}, [
-        Put(("a", "b"), TWO), Put(("a", "d"), ONE, fresh=True), Remove(("a", "c")),
+        Put(("a", "b"), TWO), Put(("a", "d"), ONE, only_if_absent=True), Remove(("a", "c")),
     ]),
     ({"a": {"b": 1}}, {"a": {}}, [Remove(("a", "b"))]),
     ({"a": {"b": 1}}, {"a": 1}, [Put(("a",), ONE)]),
     ({"a": 1}, {"a": {"b": 1}}, [Put(("a",), {"M": {"b": ONE}})]),
-    ({}, {"a": {"b": 1}}, [Put(("a",), {"M": {"b": ONE}}, fresh=True)]),
+    ({}, {"a": {"b": 1}}, [Put(("a",), {"M": {"b": ONE}}, only_if_absent=True)]),
     ({"a": [1]}, {"a": [1, 2]}, [Put(("a",), {"L": [ONE, TWO]})]),
     ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, [Put(("a",), {"L": [{"M": {"b": TWO}}]})]),
     ({"a.b": 1}, {"a.b": 2}, [Put(("a.b",), TWO)]),
@@ -67,10 +65,10 @@ def test_diff_sees_values_and_not_their_writing() -> None:
 
 
 def test_diff_below_a_path() -> None:
-    assert diff({}, {"a": ONE}, ("user", "data")) == [Put(("user", "data", "a"), ONE, fresh=True)]
+    assert diff({}, {"a": ONE}, ("user", "data")) == [Put(("user", "data", "a"), ONE, only_if_absent=True)]
 
 
-FOUND: list[tuple[Path, Any]] = [
+FOUND: list[tuple[ItemPath, Any]] = [
     (("a",), {"b": {"c": 1}, "list": [1]}),
     (("a", "b", "c"), 1),
     (("a", "b", "x"), None),
@@ -82,12 +80,12 @@ FOUND: list[tuple[Path, Any]] = [
 
 
 @pytest.mark.parametrize(("path", "value"), FOUND, ids=repr)
-def test_find(path: Path, value: Any) -> None:
+def test_find(path: ItemPath, value: Any) -> None:
     found = find(item({"a": {"b": {"c": 1}, "list": [1]}, "text": "x"}), path)
     assert (found and decode(found)) == value
 
 
-PUTS: list[tuple[dict[str, Any], Path, Any, dict[str, Any]]] = [
+PUTS: list[tuple[dict[str, Any], ItemPath, Any, dict[str, Any]]] = [
     ({}, ("a",), 1, {"a": 1}),
     ({"a": 1, "b": 2}, ("a",), 3, {"a": 3, "b": 2}),
     ({"a": {"b": 1}}, ("a", "c"), 2, {"a": {"b": 1, "c": 2}}),
@@ -103,7 +101,7 @@ PUTS: list[tuple[dict[str, Any], Path, Any, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("before", "path", "value", "after"), PUTS, ids=repr)
-def test_put(before: dict[str, Any], path: Path, value: Any, after: dict[str, Any]) -> None:
+def test_put(before: dict[str, Any], path: ItemPath, value: Any, after: dict[str, Any]) -> None:
     wire = item(before)
     assert put(wire, path, None if value is None else encode(value)) == item(after)
     assert wire == item(before)
@@ -112,11 +110,11 @@ def test_put(before: dict[str, Any], path: Path, value: Any, after: dict[str, An
 APPLIED: list[tuple[dict[str, Any], Change, dict[str, Any]]] = [
     ({"a": 1}, Put(("a",), A), {"a": "a"}),
     ({"a": {"b": 1}}, Put(("a",), {"M": {"c": TWO}}), {"a": {"c": 2}}),
-    ({"a": {"b": 1}}, Put(("a",), {"M": {"c": TWO}}, fresh=True), {"a": {"b": 1, "c": 2}}),
-    ({"a": {"b": {"x": 1}}}, Put(("a",), item({"v": {"b": {"y": 2}}})["v"], fresh=True),
+    ({"a": {"b": 1}}, Put(("a",), {"M": {"c": TWO}}, only_if_absent=True), {"a": {"b": 1, "c": 2}}),
+    ({"a": {"b": {"x": 1}}}, Put(("a",), item({"v": {"b": {"y": 2}}})["v"], only_if_absent=True),
      {"a": {"b": {"x": 1, "y": 2}}}),
-    ({"a": 5}, Put(("a",), {"M": {"c": TWO}}, fresh=True), {"a": {"c": 2}}),
-    ({"a": {"b": 1}}, Put(("a",), TWO, fresh=True), {"a": 2}),
+    ({"a": 5}, Put(("a",), {"M": {"c": TWO}}, only_if_absent=True), {"a": {"c": 2}}),
+    ({"a": {"b": 1}}, Put(("a",), TWO, only_if_absent=True), {"a": 2}),
     ({"a": 1}, Remove(("a",)), {}),
     ({}, Remove(("a", "b")), {}),
     ({"a": 1}, Replace(("a",), ONE, TWO), {"a": 2}),
@@ -141,7 +139,10 @@ def test_apply(before: dict[str, Any], change: Change, after: dict[str, Any]) ->
 
 
 def test_a_counter_in_a_map_of_its_own_is_kept_in_any_order() -> None:
-    fresh, count = Put(("stats",), {"M": {"name": A}}, fresh=True), Increment(("stats", "visits"), ONE, ONE)
+    fresh, count = (
+        Put(("stats",), {"M": {"name": A}}, only_if_absent=True),
+        Increment(("stats", "visits"), ONE, ONE),
+    )
     assert (
         apply({}, [fresh, count]) == apply({}, [count, fresh]) == item({"stats": {"name": "a", "visits": 1}})
     )
@@ -196,7 +197,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
     ),
     (
         "set and taken away, with reserved and odd names",
-        [Put((*DATA, "size"), A, fresh=True), Remove((*DATA, "a.b")), Put((*DATA, "né 🎲"), ONE, fresh=True)],
+        [Put((*DATA, "size"), A, only_if_absent=True), Remove((*DATA, "a.b")), Put((*DATA, "né 🎲"), ONE, only_if_absent=True)],
         "SET #0.#1.#2 = :0, #0.#1.#4 = :1 REMOVE #0.#1.#3",
         "attribute_type(#0.#1, :2)",
         ["user", "data", "size", "a.b", "né 🎲"],
@@ -204,7 +205,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
     ),
     (
         "a fresh map",
-        [Put((*DATA, "stats"), {"M": {"a": ONE}}, fresh=True)],
+        [Put((*DATA, "stats"), {"M": {"a": ONE}}, only_if_absent=True)],
         "SET #0.#1.#2 = :0",
         "attribute_type(#0.#1, :1) AND attribute_not_exists(#0.#1.#2)",
         ["user", "data", "stats"],
@@ -212,7 +213,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
     ),
     (
         "a fresh map where another has put a map",
-        [Put((*DATA, "deep"), {"M": {"y": ONE, "x": TWO}}, fresh=True)],
+        [Put((*DATA, "deep"), {"M": {"y": ONE, "x": TWO}}, only_if_absent=True)],
         "SET #0.#1.#2.#3 = :0, #0.#1.#2.#4 = :1",
         "attribute_type(#0.#1.#2, :2)",
         ["user", "data", "deep", "y", "x"],
@@ -220,7 +221,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
     ),
     (
         "a fresh map where another has put a text",
-        [Put((*DATA, "text"), {"M": {"y": ONE}}, fresh=True)],
+        [Put((*DATA, "text"), {"M": {"y": ONE}}, only_if_absent=True)],
         "SET #0.#1.#2 = :0",
         "attribute_type(#0.#1, :1) AND #0.#1.#2 = :2",
         ["user", "data", "text"],
@@ -292,7 +293,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
     ),
     (
         "a counter in a map of its own",
-        [Increment((*DATA, "stats", "visits"), ONE, ONE), Put((*DATA, "stats"), {"M": {}}, fresh=True)],
+        [Increment((*DATA, "stats", "visits"), ONE, ONE), Put((*DATA, "stats"), {"M": {}}, only_if_absent=True)],
         "SET #0.#1.#2 = :0",
         "attribute_type(#0.#1, :1) AND attribute_not_exists(#0.#1.#2)",
         ["user", "data", "stats"],
@@ -351,7 +352,7 @@ def test_every_segment_is_aliased_once() -> None:
     assert expression.parameters("")["ExpressionAttributeNames"]["#10"] == "k8"
 
 
-def writes_of(planned: dict[str, Any]) -> list[Path]:
+def writes_of(planned: dict[str, Any]) -> list[ItemPath]:
     """The paths that an update expression writes, without their aliases."""
     names = planned["ExpressionAttributeNames"]
     text = re.sub(r" = [^,]*\([^)]*\) \+ :\w+| = :\w+", "", planned["UpdateExpression"])
@@ -359,11 +360,11 @@ def writes_of(planned: dict[str, Any]) -> list[Path]:
     return [tuple(names[alias] for alias in path.split(".")) for path in paths]
 
 
-def many(count: int, parent: Path = ()) -> list[Change]:
-    return [Put((*parent, f"k{n}"), {"N": str(n)}, fresh=True) for n in range(count)]
+def many(count: int, parent: ItemPath = ()) -> list[Change]:
+    return [Put((*parent, f"k{n}"), {"N": str(n)}, only_if_absent=True) for n in range(count)]
 
 
-FOLDS: list[tuple[str, dict[str, Any], list[Change], list[Path]]] = [
+FOLDS: list[tuple[str, dict[str, Any], list[Change], list[ItemPath]]] = [
     ("as many as fit", {"a": {}}, many(100, ("a",)), [("a", f"k{n}") for n in range(100)]),
     ("one too many", {"a": {}}, many(101, ("a",)), [("a",)]),
     (
@@ -393,7 +394,7 @@ FOLDS: list[tuple[str, dict[str, Any], list[Change], list[Path]]] = [
     (
         "long paths take more of the text",
         {"a": {"b": {f"k{n}": {"c": {"d": {"e": {"f": {}}}}} for n in range(90)}}},
-        [Put(("a", "b", f"k{n}", "c", "d", "e", "f", f"k{n}"), ONE, fresh=True) for n in range(90)],
+        [Put(("a", "b", f"k{n}", "c", "d", "e", "f", f"k{n}"), ONE, only_if_absent=True) for n in range(90)],
         [("a", "b")],
     ),
 ]
@@ -402,7 +403,7 @@ FOLDS: list[tuple[str, dict[str, Any], list[Change], list[Path]]] = [
 @pytest.mark.parametrize(
     ("base", "changes", "writes"), [case[1:] for case in FOLDS], ids=[case[0] for case in FOLDS]
 )
-def test_fold(base: dict[str, Any], changes: list[Change], writes: list[Path]) -> None:
+def test_fold(base: dict[str, Any], changes: list[Change], writes: list[ItemPath]) -> None:
     planned = plan(changes, item(base), [Guard(("token",), None)])
     assert writes_of(planned) == writes
 
@@ -419,7 +420,7 @@ def test_what_cannot_be_folded_is_sent_as_it_is() -> None:
     assert len(writes_of(plan(many(120), {}, [Guard(("token",), None)]))) == 120
 
 
-def paths_of(value: dict[str, Any], path: Path = ()) -> Iterator[Path]:
+def paths_of(value: dict[str, Any], path: ItemPath = ()) -> Iterator[ItemPath]:
     for key, member in value.items():
         yield (*path, key)
         if isinstance(member, dict):
@@ -445,7 +446,7 @@ def turns(draw: st.DrawFn) -> tuple[Item, list[Change]]:
     return item(before | ({"wide": {"deep": {}}} if draw(st.booleans()) else {})), changes
 
 
-def is_prefix(one: Path, other: Path) -> bool:
+def is_prefix(one: ItemPath, other: ItemPath) -> bool:
     return other[: len(one)] == one
 
 
@@ -514,8 +515,8 @@ ON_AN_ENGINE = settings(max_examples=60, suppress_health_check=[HealthCheck.func
 
 @ON_AN_ENGINE
 @given(turn=turns(), stored=SMALL_DICTS)
-@example(turn=({}, [Increment(("b", "n"), ONE, ONE), Put(("b",), {"M": {}}, fresh=True)]), stored={})
-@example(turn=({}, [Put(("a",), {"M": {"b": ONE}}, fresh=True)]), stored={"a": 5})
+@example(turn=({}, [Increment(("b", "n"), ONE, ONE), Put(("b",), {"M": {}}, only_if_absent=True)]), stored={})
+@example(turn=({}, [Put(("a",), {"M": {"b": ONE}}, only_if_absent=True)]), stored={"a": 5})
 @example(
     turn=(item({"a": 5}), [Put(("a",), {"M": {}}), Increment(("a", "n"), ONE, ONE)]), stored={"a": {"z": 1}}
 )

@@ -14,21 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from async_dynamo_store.errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
-from async_dynamo_store.wire import codec
-from async_dynamo_store.wire.codec import (
-    MAX_ITEM_BYTES,
-    AttributeValue,
-    Item,
-    check_item_size,
-    decode,
-    encode,
-    item_size,
-    number,
-    path_text,
-    same,
-    size_of,
-    sum_of,
-)
+from async_dynamo_store.wire.codec import decode, encode, sum_of
+from async_dynamo_store.wire.numbers import number
+from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size, item_size, size_of
+from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
 from tests.unit.strategies import DICTS, NUMBERS, SETS, VALUES
 
 
@@ -465,7 +454,7 @@ def test_too_large_for_its_keys() -> None:
         (("data", 0, 1, "a.b"), "data[0][1].a.b"),
     ],
 )
-def test_path_text(path: codec.Path, text: str) -> None:
+def test_path_text(path: ItemPath, text: str) -> None:
     assert path_text(path) == text
 
 

@@ -37,7 +37,8 @@ from pydantic_core import PydanticCustomError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 from async_dynamo_store.records.data_model import ModelData, PlainData, member_names
-from async_dynamo_store.wire.codec import decode, encode, same
+from async_dynamo_store.wire.codec import decode, encode
+from async_dynamo_store.wire.values import same
 from tests.unit.strategies import DICTS, TEXT
 
 

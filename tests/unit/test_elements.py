@@ -21,8 +21,9 @@ from async_dynamo_store.voice.requests import Request
 from async_dynamo_store.voice.turn import Turn
 from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, sign
 from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
-from async_dynamo_store.wire.codec import Item, decode, same
+from async_dynamo_store.wire.codec import decode
 from async_dynamo_store.wire.snapshot import Snapshot
+from async_dynamo_store.wire.values import Item, same
 from tests.unit.strategies import SMALL_DICTS, item
 from tests.unit.test_layout import ITEMS
 
@@ -150,8 +151,8 @@ class TestRead:
             read(elements(layout="jovo3"), item({"userData": {"metaData": "text"}}))
 
 
-def put(key: str, value: Any, *, fresh: bool = False) -> Put:
-    return Put((*DATA, key), item({"v": value})["v"], fresh)
+def put(key: str, value: Any, *, only_if_absent: bool = False) -> Put:
+    return Put((*DATA, key), item({"v": value})["v"], only_if_absent)
 
 
 def count(key: str, by: Any, otherwise: Any) -> Increment:
@@ -178,9 +179,9 @@ HANDLED: list[tuple[str, dict[str, Any], Callable[[Record], object], list[Change
     ("nothing", {"a": 1}, then(), []),
     ("the same value", {"a": 1.5, "b": {1, 2}}, then(setting("a", 1.5), setting("b", {2, 1})), []),
     ("one value", {"a": 1}, setting("a", 2), [put("a", 2)]),
-    ("a new value", {}, setting("a", 2), [put("a", 2, fresh=True)]),
+    ("a new value", {}, setting("a", 2), [put("a", 2, only_if_absent=True)]),
     ("all of it", {"a": 1}, lambda user: setattr(user, "data", {"b": 1}), [
-        put("b", 1, fresh=True), Remove((*DATA, "a")),
+        put("b", 1, only_if_absent=True), Remove((*DATA, "a")),
     ]),
     ("a count", {"n": 5}, counting("n", 2), [count("n", 2, 7)]),
     ("counts", {"n": 5}, then(counting("n", 2), counting("n", 0.5)), [count("n", 2.5, 7.5)]),
@@ -190,7 +191,7 @@ HANDLED: list[tuple[str, dict[str, Any], Callable[[Record], object], list[Change
     ("set, then counted", {"n": 5}, then(setting("n", 9), counting("n")), [put("n", 10)]),
     ("counted, set, counted", {"n": 5}, then(counting("n"), setting("n", 9), counting("n")), [put("n", 10)]),
     ("counted, set, counted from nothing", {}, then(counting("n"), setting("n", 9), counting("n")), [
-        put("n", 10, fresh=True),
+        put("n", 10, only_if_absent=True),
     ]),
     ("a text set to 0 and counted", {"n": "x"}, then(setting("n", 0), counting("n")), [put("n", 1)]),
     ("counted, then taken away", {"n": 5}, then(counting("n"), lambda user: user.data.pop("n")), [
@@ -198,7 +199,7 @@ HANDLED: list[tuple[str, dict[str, Any], Callable[[Record], object], list[Change
     ]),
     ("counted, then another type", {"n": 5}, then(counting("n"), setting("n", "x")), [put("n", "x")]),
     ("a count in a map of its own", {}, counting("stats.visits"), [
-        put("stats", {}, fresh=True), Increment((*DATA, "stats", "visits"), {"N": "1"}, {"N": "1"}),
+        put("stats", {}, only_if_absent=True), Increment((*DATA, "stats", "visits"), {"N": "1"}, {"N": "1"}),
     ]),
 ]  # fmt: skip
 
@@ -232,7 +233,7 @@ class TestDataChanges:
         assert record.data["a"] == ""
         assert made.changes(record, loaded, NOW) == []
         record.data["e"] = ""
-        assert made.changes(record, loaded, NOW) == [put("e", None, fresh=True)]
+        assert made.changes(record, loaded, NOW) == [put("e", None, only_if_absent=True)]
 
     def test_what_dynamodb_cannot_hold(self) -> None:
         made = elements()
@@ -338,7 +339,7 @@ SESSIONS_REFRESHED: list[tuple[float, Callable[[Record], object], list[Change]]]
     (1, lambda user: user.session.data.clear(), [
         Remove((*SESSION, "data", "x")), Put((*SESSION, "updatedAt"), WHEN),
     ]),
-    (1, setting("a", 1), [put("a", 1, fresh=True), Put((*SESSION, "updatedAt"), WHEN)]),
+    (1, setting("a", 1), [put("a", 1, only_if_absent=True), Put((*SESSION, "updatedAt"), WHEN)]),
 ]  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from async_dynamo_store.config import DynamoDbConfig
 from async_dynamo_store.errors import UnreadableItemError
 from async_dynamo_store.layouts import LAYOUTS, LayoutName
 from async_dynamo_store.records.reading import javascript_time, read_map, read_text, read_time
-from async_dynamo_store.wire.codec import Item, decode
+from async_dynamo_store.wire.codec import decode
+from async_dynamo_store.wire.values import Item
 from tests.unit.strategies import item
 
 OWN_ITEMS: dict[str, dict[str, Any]] = {

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store.wire.codec import Item, Path, item_size
+from async_dynamo_store.wire.sizes import item_size
 from async_dynamo_store.wire.snapshot import Snapshot
+from async_dynamo_store.wire.values import Item, ItemPath
 from tests.unit.strategies import DICTS, item
 
-PATHS: list[Path] = [(), ("user",), ("user", "data"), ("missing", "data")]
+PATHS: list[ItemPath] = [(), ("user",), ("user", "data"), ("missing", "data")]
 USER: Item = item(
     {"userId": "u1", "user": {"kept": 1, "data": {"name": "Ada", "n": 1, "deep": {"x": [None]}}}}
 )
@@ -21,7 +22,7 @@ USER: Item = item(
 @pytest.mark.parametrize("path", PATHS, ids=repr)
 @given(data=DICTS, rest=DICTS)
 def test_an_item_is_the_same_before_and_after_it_was_packed(
-    path: Path, data: dict[str, Any], rest: dict[str, Any]
+    path: ItemPath, data: dict[str, Any], rest: dict[str, Any]
 ) -> None:
     whole = item({**rest, "user": {"data": data}})
     snapshot = Snapshot(deepcopy(whole), path)

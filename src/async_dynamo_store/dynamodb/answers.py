@@ -24,7 +24,7 @@ from async_dynamo_store.errors import (
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig
-    from async_dynamo_store.wire.codec import Item
+    from async_dynamo_store.wire.values import Item
 
 _NOT_AUTHORIZED = re.compile(r"not authorized to perform: (\w+:\w+)")
 

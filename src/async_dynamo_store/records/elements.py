@@ -10,18 +10,10 @@ from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.layouts import LAYOUTS
 from async_dynamo_store.wire.bookkeeping import ATTRIBUTE
 from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
-from async_dynamo_store.wire.codec import (
-    AttributeValue,
-    Item,
-    Path,
-    decode,
-    encode,
-    path_text,
-    same,
-    size_of,
-    sum_of,
-)
+from async_dynamo_store.wire.codec import decode, encode, sum_of
+from async_dynamo_store.wire.sizes import size_of
 from async_dynamo_store.wire.snapshot import Snapshot
+from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
 
 from .meta_data import meta_data_changes
 from .reading import javascript_time, read_map, read_text, read_time, unreadable
@@ -58,7 +50,7 @@ class Elements(Generic[DataT]):
         index_keys.sort(key=lambda key: key.key_type)
         self._index_keys = {key.attribute_name: key for key in index_keys}.values()
         self._index_sources = {key.path.partition(".")[0] for key in index_keys}
-        self._kept_up: list[Path] = [(ATTRIBUTE,), *((key.attribute_name,) for key in self._index_keys)]
+        self._kept_up: list[ItemPath] = [(ATTRIBUTE,), *((key.attribute_name,) for key in self._index_keys)]
         self._kept_up += [path for path in (self._created_at, self._updated_at) if path]
         self._kept_up += [(self._ttl.attribute,)] if self._ttl else []
 
@@ -133,7 +125,7 @@ class Elements(Generic[DataT]):
 
     def _index_value(self, key: IndexKey, after: Item) -> AttributeValue | None:
         """What the index is to hold: nothing where the data has another type, or an empty text, which is no key."""
-        source: Path = (*self.layout.data, *key.path.split("."))
+        source: ItemPath = (*self.layout.data, *key.path.split("."))
         value = find(after, source)
         if value is None or not value.get(key.attribute_type):
             return None
@@ -250,7 +242,7 @@ class Elements(Generic[DataT]):
                 after = put(after, keys, find(before, keys))
         return counts, after
 
-    def _diff(self, before: Item, after: Item, path: Path) -> list[Change]:
+    def _diff(self, before: Item, after: Item, path: ItemPath) -> list[Change]:
         if self._empty_strings_as_null:
             before = self.encode(decode({"M": before}), path)["M"]
         return diff(before, after, path)
@@ -323,6 +315,6 @@ class Elements(Generic[DataT]):
             if abs(expires - float(stored.get("N", 0))) > _WORTH_A_WRITE * self._ttl.after_seconds:
                 yield Put((self._ttl.attribute,), {"N": str(expires)})
 
-    def encode(self, value: Any, path: Path, like: AttributeValue | None = None) -> AttributeValue:
+    def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
         """The attribute value of `value` at `path`, as this store is set to write it."""
         return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from async_dynamo_store.layouts import LAYOUTS
 from async_dynamo_store.wire.changes import Change, Increment, Put, find
-from async_dynamo_store.wire.codec import AttributeValue, Item
+from async_dynamo_store.wire.values import AttributeValue, Item
 
 from .reading import javascript_time, read_map
 

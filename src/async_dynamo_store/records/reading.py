@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from async_dynamo_store.errors import UnreadableItemError
 from async_dynamo_store.wire.changes import find
-from async_dynamo_store.wire.codec import Item, Path, path_text
+from async_dynamo_store.wire.values import Item, ItemPath, path_text
 
 
 def javascript_time(moment: datetime) -> str:
@@ -16,7 +16,7 @@ def javascript_time(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
-def read_map(item: Item, path: Path) -> Item:
+def read_map(item: Item, path: ItemPath) -> Item:
     """The map at `path` of an item, empty where nothing is.
 
     Raises `UnreadableItemError` when something else is on the way.
@@ -32,7 +32,7 @@ def read_map(item: Item, path: Path) -> Item:
     return members
 
 
-def read_time(item: Item, path: Path | None) -> datetime | None:
+def read_time(item: Item, path: ItemPath | None) -> datetime | None:
     """The time at `path` as an aware datetime, None where nothing is."""
     text = read_text(item, path) if path else None
     if path is None or text is None:
@@ -44,7 +44,7 @@ def read_time(item: Item, path: Path | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def read_text(item: Item, path: Path) -> str | None:
+def read_text(item: Item, path: ItemPath) -> str | None:
     """The text at `path`, None where nothing is."""
     value = read_map(item, path[:-1]).get(str(path[-1]))
     if value is None or "NULL" in value:
@@ -54,7 +54,7 @@ def read_text(item: Item, path: Path) -> str | None:
     return str(value["S"])
 
 
-def unreadable(item: Item, path: Path, expected: str) -> UnreadableItemError:
+def unreadable(item: Item, path: ItemPath, expected: str) -> UnreadableItemError:
     """The error for an attribute that is not what the layout expects there."""
     where = path_text(path)
     return UnreadableItemError(

@@ -15,18 +15,10 @@ from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
 from async_dynamo_store.dynamodb.deadline import time_left
 from async_dynamo_store.errors import BackendError, UnsupportedValueError
 from async_dynamo_store.wire import bookkeeping
-from async_dynamo_store.wire.changes import (
-    Alive,
-    Change,
-    Expression,
-    Guard,
-    Increment,
-    apply,
-    find,
-    plan,
-    put,
-)
-from async_dynamo_store.wire.codec import MAX_ITEM_BYTES, check_item_size, path_text
+from async_dynamo_store.wire.changes import Change, Increment, apply, find, put
+from async_dynamo_store.wire.expression import Alive, Expression, Guard, plan
+from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size
+from async_dynamo_store.wire.values import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
@@ -35,8 +27,8 @@ if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig, OnConflict
     from async_dynamo_store.dynamodb.client import Client
     from async_dynamo_store.records.elements import Elements
-    from async_dynamo_store.wire.codec import AttributeValue, Item
     from async_dynamo_store.wire.snapshot import Snapshot
+    from async_dynamo_store.wire.values import AttributeValue, Item
 
     Page = tuple[dict[str, Item], Item | None]
 

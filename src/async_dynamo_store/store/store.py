@@ -26,7 +26,6 @@ from async_dynamo_store.errors import (
 from async_dynamo_store.records.data_model import DataModel, ModelData, ModelT, PlainData
 from async_dynamo_store.records.elements import Elements
 from async_dynamo_store.records.record import ConflictError, DataT, Loaded, Path, UserRecord, path_keys
-from async_dynamo_store.wire import codec
 from async_dynamo_store.wire.changes import Change, Increment, Put, Remove, find
 from async_dynamo_store.wire.codec import decode, encode
 
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from async_dynamo_store.config import OnConflict
-    from async_dynamo_store.wire.codec import Item
+    from async_dynamo_store.wire.values import Item, ItemPath
 
     from .items import Page, Write
 
@@ -439,7 +438,7 @@ class AsyncDynamoStore(Generic[DataT]):
             user_id = user_id.partition("::")[2]
         return user_id if user_id and key.startswith(self.config.primary_key_prefix) else None
 
-    def _data_path(self, path: Path) -> codec.Path:
+    def _data_path(self, path: Path) -> ItemPath:
         return (*self._elements.layout.data, *path_keys(path))
 
     async def _find_aws(self) -> AwsConfig | None:

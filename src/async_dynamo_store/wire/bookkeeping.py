@@ -13,14 +13,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from .changes import Change, Guard, Put, Remove, Replace, find
-from .codec import AttributeValue, Item, Path
+from .changes import Change, Put, Remove, Replace, find
+from .expression import Guard
+from .values import AttributeValue, Item, ItemPath
 
 ATTRIBUTE = "_store"
-ID: Path = (ATTRIBUTE, "id")
+ID: ItemPath = (ATTRIBUTE, "id")
 """Where the identity of an item is."""
 
-_SAVES: Path = (ATTRIBUTE, "saves")
+_SAVES: ItemPath = (ATTRIBUTE, "saves")
 _REMEMBERED_SECONDS = 60
 """Longer than any retry of a save may take, and than the clocks of two machines differ."""
 
@@ -60,7 +61,7 @@ def not_landed(token: str) -> Guard:
     return Guard((*_SAVES, token), None)
 
 
-def same_item(base: Item, key: Item, created_at: Path | None) -> list[Guard]:
+def same_item(base: Item, key: Item, created_at: ItemPath | None) -> list[Guard]:
     """The condition that the item is still the one that was read, changed or not.
 
     For one without identity it is that there is an item, created when this one was, where the layout says so.
@@ -73,7 +74,7 @@ def same_item(base: Item, key: Item, created_at: Path | None) -> list[Guard]:
     )
 
 
-def is_other_item(item: Item, base: Item, created_at: Path | None) -> bool:
+def is_other_item(item: Item, base: Item, created_at: ItemPath | None) -> bool:
     """Whether the user was deleted after `base` was read and has come back as `item`, if the two can tell."""
     for path in (ID, created_at):
         one, other = (find(item, path), find(base, path)) if path else (None, None)

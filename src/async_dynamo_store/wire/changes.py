@@ -1,51 +1,78 @@
-"""From the item as it was read and the item as it should be to the smallest update of it. Pure.
+"""What is to change in an item, and the difference of two items. Pure.
 
-A change says what is to happen at one path. `plan` turns changes into one conditional update of a given item,
-the *base*: an update that DynamoDB refuses when the base it was planned for no longer holds where it matters.
-Then the same changes are planned again, for the item that DynamoDB answered with.
+A change says what is to happen at one path. `on(item)` says what it comes to on an item that others may have
+written meanwhile.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .codec import AttributeValue, Item, Path, decode, encode, path_text, same, sum_of
+from .codec import decode, encode, sum_of
+from .values import AttributeValue, Item, ItemPath, path_text, same
 
-_MAX_EXPRESSION_BYTES = 4096
-_MAX_OPERATORS = 300
-_MAX_CHANGES = 100
-_OPERATOR = re.compile(r" (?:=|\+|>|OR|AND) |\w\(")
-_ZERO: AttributeValue = {"N": "0"}
+ZERO: AttributeValue = {"N": "0"}
 
 
 class Put(NamedTuple):
     """Set `path` to `value`.
 
-    `fresh`: nothing was at the path when the change was made, so that a map that another writer has put there
-    meanwhile is joined with this one and not replaced.
+    `only_if_absent`: nothing was at the path when the change was made. A map that another writer has put there
+    meanwhile is then merged with this one, and not replaced.
     """
 
-    path: Path
+    path: ItemPath
     value: AttributeValue
-    fresh: bool = False
+    only_if_absent: bool = False
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item: of a map that meets a map, a change for each member."""
+        if not self.only_if_absent or "M" not in self.value or not (old := find(item, self.path)):
+            return (self,)
+        if "M" not in old:
+            return (Replace(self.path, old, self.value),)
+        members = (
+            Put((*self.path, key), member, only_if_absent=True) for key, member in self.value["M"].items()
+        )
+        return [change for member in members for change in member.on(item)]
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        return self.value
 
 
 class Remove(NamedTuple):
     """Take away what is at `path`."""
 
-    path: Path
+    path: ItemPath
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item."""
+        return (self,)
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        return None
 
 
 class Replace(NamedTuple):
-    """What is at `path` becomes `value` (None: nothing), if it still is `old`: how a write that is worked out from what was read stays safe."""
+    """What is at `path` becomes `value` (None: nothing), if it still is `old`.
 
-    path: Path
+    This keeps a write safe whose value was worked out from what was read.
+    """
+
+    path: ItemPath
     old: AttributeValue | None
     value: AttributeValue | None
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item."""
+        return (self,)
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        return self.value
 
 
 class Increment(NamedTuple):
@@ -54,23 +81,44 @@ class Increment(NamedTuple):
     Any other value is replaced by `otherwise`.
     """
 
-    path: Path
+    path: ItemPath
     by: AttributeValue
     otherwise: AttributeValue
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item: what is no number is replaced."""
+        old = find(item, self.path) or ZERO
+        return (self,) if "N" in old else (Replace(self.path, old, self.otherwise),)
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        old = find(item, self.path) or ZERO
+        return encode(sum_of(decode(old), decode(self.by), path_text(self.path)), self.path)
 
 
 class Prepend(NamedTuple):
     """Put `members` in front of the list at `path`, of which the first `size` members stay."""
 
-    path: Path
+    path: ItemPath
     members: Sequence[AttributeValue]
     size: int
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item: the whole list, worked out from the stored one."""
+        old = find(item, self.path)
+        grown = [*self.members, *(old or {}).get("L", ())][: self.size]
+        return (Replace(self.path, old, {"L": grown}),)
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        (change,) = self.on(item)
+        return change.outcome(item)
 
 
 Change = Put | Remove | Replace | Increment | Prepend
 
 
-def diff(before: Item, after: Item, path: Path = ()) -> list[Change]:
+def diff(before: Item, after: Item, path: ItemPath = ()) -> list[Change]:
     """The changes that turn the members of one map into the members of another.
 
     Maps are compared key by key, lists as a whole.
@@ -82,7 +130,7 @@ def diff(before: Item, after: Item, path: Path = ()) -> list[Change]:
             continue
         here = (*path, key)
         if old is None:
-            changes.append(Put(here, value, fresh=True))
+            changes.append(Put(here, value, only_if_absent=True))
         elif "M" in old and "M" in value:
             changes += diff(old["M"], value["M"], here)
         elif not same(old, value):
@@ -91,7 +139,7 @@ def diff(before: Item, after: Item, path: Path = ()) -> list[Change]:
     return changes
 
 
-def find(item: Item, path: Path) -> AttributeValue | None:
+def find(item: Item, path: ItemPath) -> AttributeValue | None:
     """What is at `path` of an item, if anything."""
     value: AttributeValue | None = {"M": item}
     for key in path:
@@ -105,23 +153,12 @@ def apply(item: Item, changes: Iterable[Change]) -> Item:
     The item given stays as it was.
     """
     for change in changes:
-        for part in _refine(change, item):
-            item = put(item, part.path, _outcome(item, part))
+        for part in change.on(item):
+            item = put(item, part.path, part.outcome(item))
     return item
 
 
-def _outcome(item: Item, change: Change) -> AttributeValue | None:
-    match change:
-        case Put() | Replace():
-            return change.value
-        case Increment(path, by):
-            old = find(item, path) or {"N": "0"}
-            return encode(sum_of(decode(old), decode(by), path_text(path)), path)
-        case _:
-            return None
-
-
-def put(members: Item, path: Path, value: AttributeValue | None) -> Item:
+def put(members: Item, path: ItemPath, value: AttributeValue | None) -> Item:
     """The members of a map with `value` at `path` (None: with nothing there).
 
     The map given stays as it was.
@@ -136,199 +173,3 @@ def put(members: Item, path: Path, value: AttributeValue | None) -> Item:
     if value is None:
         return {name: member for name, member in members.items() if name != key}
     return {**members, key: value}
-
-
-class Guard(NamedTuple):
-    """A condition on one path: `value` is there (None: nothing is there)."""
-
-    path: Path
-    value: AttributeValue | None
-
-
-class Alive(NamedTuple):
-    """The condition that the time to live at `path` is not over at `epoch` (seconds)."""
-
-    path: Path
-    epoch: int
-
-
-class Expression:
-    """The aliases that DynamoDB's expressions stand on; every path segment gets one, so that any key may be reserved, dotted or odd."""
-
-    __slots__ = ("names", "values")
-
-    def __init__(self) -> None:
-        self.names: dict[str | int, str] = {}
-        self.values: dict[str, AttributeValue] = {}
-
-    def path(self, path: Path) -> str:
-        """The path in aliases: `#0.#1`."""
-        names, text = self.names, ""
-        for key in path:
-            alias = names.get(key)
-            if alias is None:
-                alias = names[key] = f"#{len(names)}"
-            text = f"{text}.{alias}" if text else alias
-        return text
-
-    def value(self, value: AttributeValue) -> str:
-        """The placeholder of a value: `:0`."""
-        placeholder = f":{len(self.values)}"
-        self.values[placeholder] = value
-        return placeholder
-
-    def guard(self, guard: Guard | Alive) -> str:
-        """A guard as a condition."""
-        name = self.path(guard.path)
-        if isinstance(guard, Alive):
-            return f"(attribute_not_exists({name}) OR {name} > {self.value({'N': str(guard.epoch)})})"
-        if guard.value is None:
-            return f"attribute_not_exists({name})"
-        return f"{name} = {self.value(guard.value)}"
-
-    def parameters(self, condition: str) -> dict[str, Any]:
-        """The request's parameters for a condition written with these aliases."""
-        parameters: dict[str, Any] = {
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {alias: name for name, alias in self.names.items()},
-        }
-        if self.values:
-            parameters["ExpressionAttributeValues"] = self.values
-        return parameters
-
-
-def plan(
-    changes: Sequence[Change],
-    base: Item | None,
-    guards: Sequence[Guard | Alive] = (),
-    after: Item | None = None,
-) -> dict[str, Any]:
-    """The parameters of the UpdateItem that makes the changes on `base`, under these guards and those that they need.
-
-    `after` is the base with the changes made, from a caller who has it.
-
-    `base=None`: the item is not known; its parents are taken to be there, and the update is refused where
-    they are not. A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in
-    Amazon DynamoDB') is folded: paths that share a parent become one write of that parent, guarded by its
-    equality with the base.
-    """
-    limit = _MAX_CHANGES
-    while True:
-        writes = list(changes) if base is None else _fold(changes, base, after, limit)
-        expression = Expression()
-        update = _update_text(writes, expression)
-        condition = " AND ".join([*_conditions(writes, expression), *map(expression.guard, guards)])
-        if limit == 1 or (_fits(update) and _fits(condition)):
-            return {"UpdateExpression": update} | expression.parameters(condition)
-        limit //= 2
-
-
-def _fits(text: str) -> bool:
-    # No text this short has that many operators.
-    return len(text) <= _MAX_OPERATORS or (
-        len(text) <= _MAX_EXPRESSION_BYTES and len(_OPERATOR.findall(text)) <= _MAX_OPERATORS
-    )
-
-
-def _update_text(writes: Iterable[Change], expression: Expression) -> str:
-    sets: list[str] = []
-    removes: list[str] = []
-    for write in writes:
-        name = expression.path(write.path)
-        if isinstance(write, Increment):
-            zero, by = expression.value(_ZERO), expression.value(write.by)
-            sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
-        elif isinstance(write, (Put, Replace)) and write.value is not None:
-            sets.append(f"{name} = {expression.value(write.value)}")
-        else:
-            removes.append(name)
-    if not removes:
-        return f"SET {', '.join(sets)}"
-    return f"SET {', '.join(sets)} REMOVE {', '.join(removes)}" if sets else f"REMOVE {', '.join(removes)}"
-
-
-def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
-    conditions: list[str] = []
-    parents = {write.path[:-1] for write in writes if len(write.path) > 1}
-    if parents:
-        a_map = expression.value({"S": "M"})
-        conditions += [f"attribute_type({expression.path(parent)}, {a_map})" for parent in sorted(parents)]
-    for write in writes:
-        if isinstance(write, Replace):
-            conditions.append(expression.guard(Guard(write.path, write.old)))
-        elif isinstance(write, Increment):
-            name, a_number = expression.path(write.path), expression.value({"S": "N"})
-            conditions.append(f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))")
-        elif isinstance(write, Put) and write.fresh and "M" in write.value:
-            conditions.append(expression.guard(Guard(write.path, None)))
-    return conditions
-
-
-def _fold(changes: Sequence[Change], base: Item, after: Item | None, limit: int) -> list[Change]:
-    fine = [part for change in changes for part in _refine(change, base)]
-    paths = [change.path for change in fine]
-    written = set(paths)
-    places = [_place(path, base, written) for path in paths]
-    if places == paths and len(written) == len(paths) <= limit:
-        return fine
-    while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
-        places = [parent if place[: len(parent)] == parent else place for place in places]
-    counts: dict[Path, int] = {}
-    for place in places:
-        counts[place] = counts.get(place, 0) + 1
-    writes: dict[Path, Change] = {}
-    for change, place in zip(fine, places, strict=True):
-        if place == change.path and counts[place] == 1:
-            writes[place] = change
-        elif place not in writes:
-            after = apply(base, fine) if after is None else after
-            writes[place] = Replace(place, find(base, place), find(after, place))
-    return list(writes.values())
-
-
-def _refine(change: Change, base: Item) -> Iterable[Change]:
-    """A fresh map that meets a map becomes a change for each member.
-
-    A map or an increment that meets another type replaces it, and so does a list that grows.
-    """
-    if isinstance(change, Put):
-        if not change.fresh or "M" not in change.value or not (old := find(base, change.path)):
-            return (change,)
-        if "M" not in old:
-            return (Replace(change.path, old, change.value),)
-        members = change.value["M"].items()
-        parts = (Put((*change.path, key), member, fresh=True) for key, member in members)
-        return [finer for part in parts for finer in _refine(part, base)]
-    if isinstance(change, Increment) and "N" not in (old := find(base, change.path) or _ZERO):
-        return (Replace(change.path, old, change.otherwise),)
-    if isinstance(change, Prepend):
-        old = find(base, change.path)
-        grown = [*change.members, *(old or {}).get("L", ())][: change.size]
-        return (Replace(change.path, old, {"L": grown}),)
-    return (change,)
-
-
-def _place(path: Path, base: Item, written: AbstractSet[Path]) -> Path:
-    """The path, or its shortest beginning that has to be written as a whole.
-
-    That is one at which the base has no map to go into, or where there is a write already: DynamoDB refuses
-    document paths that overlap.
-    """
-    members: dict[Any, AttributeValue] = base
-    for length in range(1, len(path)):
-        parent = members.get(path[length - 1])
-        if parent is None or "M" not in parent or path[:length] in written:
-            return path[:length]
-        members = parent["M"]
-    return path
-
-
-def _busiest_parent(places: set[Path], limit: int) -> Path | None:
-    """The deepest path whose fold brings the places down to the limit, else the one that brings them down the most."""
-    counts = Counter(place[:length] for place in places for length in range(1, len(place)))
-    enough = [parent for parent, count in counts.items() if len(places) - count < limit]
-    return (
-        max(enough, key=len)
-        if enough
-        else max(counts, key=lambda parent: (counts[parent], len(parent)), default=None)
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
-    from .codec import Item, Path
+    from .values import Item, ItemPath
 
 
 class Snapshot:
@@ -21,7 +21,7 @@ class Snapshot:
 
     __slots__ = ("_item", "_members", "_path", "_rest")
 
-    def __init__(self, item: Item | None, path: Path = ()) -> None:
+    def __init__(self, item: Item | None, path: ItemPath = ()) -> None:
         self._item = item
         self._path = path
         self._rest = b""
@@ -40,21 +40,20 @@ class Snapshot:
             return self._item
         part: Item = orjson.loads(self._rest)
         texts = self._members
-        _map_at(part, self._path).update({key: orjson.loads(texts[key]) for key in keys if key in texts})
-        return part
+        return _with_members(
+            part, self._path, {key: orjson.loads(texts[key]) for key in keys if key in texts}
+        )
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
-        """The item in which `part` has come in the place of `self.part(keys)`."""
+        """The item with `part` in the place of `self.part(keys)`."""
         rest, members = _parted(part, self._path)
         kept = {key: text for key, text in self._members.items() if key not in keys and key not in members}
         made = Snapshot(None, self._path)
         if made._pack(rest, members):
             made._members.update(kept)
         else:
-            _map_at(rest, self._path).update(
-                {key: orjson.loads(text) for key, text in kept.items()} | members
-            )
-            made._item = rest
+            unpacked = {key: orjson.loads(text) for key, text in kept.items()}
+            made._item = _with_members(rest, self._path, unpacked | members)
         return made
 
     def pack(self) -> None:
@@ -79,7 +78,7 @@ class Snapshot:
         return True
 
 
-def _parted(item: Item, path: Path) -> tuple[Item, Item]:
+def _parted(item: Item, path: ItemPath) -> tuple[Item, Item]:
     """The item with an empty map at the path, and what was in the map."""
     if not path:
         return {}, item
@@ -91,8 +90,12 @@ def _parted(item: Item, path: Path) -> tuple[Item, Item]:
     return {**item, key: {"M": rest}}, members
 
 
-def _map_at(item: Item, path: Path) -> Item:
-    """The map at the path, a new one where there is none."""
-    for key in path:
-        item = item.get(str(key), {}).get("M", {})
-    return item
+def _with_members(item: Item, path: ItemPath, members: Item) -> Item:
+    """The item with these members in the map at the path, which is made where it is missing."""
+    if not members:
+        return item
+    if not path:
+        return {**item, **members}
+    key = str(path[0])
+    inside = item.get(key, {}).get("M", {})
+    return {**item, key: {"M": _with_members(inside, path[1:], members)}}

@@ -1,0 +1,197 @@
+"""DynamoDB's expressions: conditions, and one conditional update for a list of changes. Pure.
+
+`plan` makes the update for a given item, the *base*: DynamoDB refuses it when the base no longer holds where it
+matters. Then the same changes are planned again, for the item that DynamoDB answered with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
+
+from .changes import ZERO, Change, Increment, Put, Replace, apply, find
+from .values import AttributeValue, Item, ItemPath
+
+_MAX_EXPRESSION_BYTES = 4096
+_MAX_OPERATORS = 300
+_MAX_CHANGES = 100
+_OPERATOR = re.compile(r" (?:=|\+|>|OR|AND) |\w\(")
+
+
+class Guard(NamedTuple):
+    """A condition on one path: `value` is there (None: nothing is there)."""
+
+    path: ItemPath
+    value: AttributeValue | None
+
+
+class Alive(NamedTuple):
+    """The condition that the time to live at `path` is not over at `epoch` (seconds)."""
+
+    path: ItemPath
+    epoch: int
+
+
+class Expression:
+    """The aliases that DynamoDB's expressions stand on; every path segment gets one, so that any key may be reserved, dotted or odd."""
+
+    __slots__ = ("names", "values")
+
+    def __init__(self) -> None:
+        self.names: dict[str | int, str] = {}
+        self.values: dict[str, AttributeValue] = {}
+
+    def path(self, path: ItemPath) -> str:
+        """The path in aliases: `#0.#1`."""
+        names, text = self.names, ""
+        for key in path:
+            alias = names.get(key)
+            if alias is None:
+                alias = names[key] = f"#{len(names)}"
+            text = f"{text}.{alias}" if text else alias
+        return text
+
+    def value(self, value: AttributeValue) -> str:
+        """The placeholder of a value: `:0`."""
+        placeholder = f":{len(self.values)}"
+        self.values[placeholder] = value
+        return placeholder
+
+    def guard(self, guard: Guard | Alive) -> str:
+        """A guard as a condition."""
+        name = self.path(guard.path)
+        if isinstance(guard, Alive):
+            return f"(attribute_not_exists({name}) OR {name} > {self.value({'N': str(guard.epoch)})})"
+        if guard.value is None:
+            return f"attribute_not_exists({name})"
+        return f"{name} = {self.value(guard.value)}"
+
+    def parameters(self, condition: str) -> dict[str, Any]:
+        """The request's parameters for a condition written with these aliases."""
+        parameters: dict[str, Any] = {
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {alias: name for name, alias in self.names.items()},
+        }
+        if self.values:
+            parameters["ExpressionAttributeValues"] = self.values
+        return parameters
+
+
+def plan(
+    changes: Sequence[Change],
+    base: Item | None,
+    guards: Sequence[Guard | Alive] = (),
+    after: Item | None = None,
+) -> dict[str, Any]:
+    """The parameters of the UpdateItem that makes the changes on `base`, under these guards and those that they need.
+
+    `after` is the base with the changes made, from a caller who has it.
+
+    `base=None`: the item is not known; its parents are taken to be there, and the update is refused where
+    they are not. A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in
+    Amazon DynamoDB') is shortened: changes that share
+    a parent become one write of that parent, guarded by its equality with the base.
+    """
+    limit = _MAX_CHANGES
+    while True:
+        writes = list(changes) if base is None else _group_under_parents(changes, base, after, limit)
+        expression = Expression()
+        update = _update_text(writes, expression)
+        condition = " AND ".join([*_conditions(writes, expression), *map(expression.guard, guards)])
+        if limit == 1 or (_fits(update) and _fits(condition)):
+            return {"UpdateExpression": update} | expression.parameters(condition)
+        limit //= 2
+
+
+def _fits(text: str) -> bool:
+    # No text this short has that many operators.
+    return len(text) <= _MAX_OPERATORS or (
+        len(text) <= _MAX_EXPRESSION_BYTES and len(_OPERATOR.findall(text)) <= _MAX_OPERATORS
+    )
+
+
+def _update_text(writes: Iterable[Change], expression: Expression) -> str:
+    sets: list[str] = []
+    removes: list[str] = []
+    for write in writes:
+        name = expression.path(write.path)
+        if isinstance(write, Increment):
+            zero, by = expression.value(ZERO), expression.value(write.by)
+            sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
+        elif isinstance(write, (Put, Replace)) and write.value is not None:
+            sets.append(f"{name} = {expression.value(write.value)}")
+        else:
+            removes.append(name)
+    if not removes:
+        return f"SET {', '.join(sets)}"
+    return f"SET {', '.join(sets)} REMOVE {', '.join(removes)}" if sets else f"REMOVE {', '.join(removes)}"
+
+
+def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
+    conditions: list[str] = []
+    parents = {write.path[:-1] for write in writes if len(write.path) > 1}
+    if parents:
+        a_map = expression.value({"S": "M"})
+        conditions += [f"attribute_type({expression.path(parent)}, {a_map})" for parent in sorted(parents)]
+    for write in writes:
+        if isinstance(write, Replace):
+            conditions.append(expression.guard(Guard(write.path, write.old)))
+        elif isinstance(write, Increment):
+            name, a_number = expression.path(write.path), expression.value({"S": "N"})
+            conditions.append(f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))")
+        elif isinstance(write, Put) and write.only_if_absent and "M" in write.value:
+            conditions.append(expression.guard(Guard(write.path, None)))
+    return conditions
+
+
+def _group_under_parents(
+    changes: Sequence[Change], base: Item, after: Item | None, limit: int
+) -> list[Change]:
+    fine = [part for change in changes for part in change.on(base)]
+    paths = [change.path for change in fine]
+    written = set(paths)
+    places = [_writable_path(path, base, written) for path in paths]
+    if places == paths and len(written) == len(paths) <= limit:
+        return fine
+    while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
+        places = [parent if place[: len(parent)] == parent else place for place in places]
+    counts: dict[ItemPath, int] = {}
+    for place in places:
+        counts[place] = counts.get(place, 0) + 1
+    writes: dict[ItemPath, Change] = {}
+    for change, place in zip(fine, places, strict=True):
+        if place == change.path and counts[place] == 1:
+            writes[place] = change
+        elif place not in writes:
+            after = apply(base, fine) if after is None else after
+            writes[place] = Replace(place, find(base, place), find(after, place))
+    return list(writes.values())
+
+
+def _writable_path(path: ItemPath, base: Item, written: AbstractSet[ItemPath]) -> ItemPath:
+    """The path, or its shortest beginning that has to be written as a whole.
+
+    That is one at which the base has no map to go into, or where there is a write already: DynamoDB refuses
+    document paths that overlap.
+    """
+    members: dict[Any, AttributeValue] = base
+    for length in range(1, len(path)):
+        parent = members.get(path[length - 1])
+        if parent is None or "M" not in parent or path[:length] in written:
+            return path[:length]
+        members = parent["M"]
+    return path
+
+
+def _busiest_parent(places: set[ItemPath], limit: int) -> ItemPath | None:
+    """The deepest path whose grouping brings the places down to the limit, else the one that brings them down the most."""
+    counts = Counter(place[:length] for place in places for length in range(1, len(place)))
+    enough = [parent for parent, count in counts.items() if len(places) - count < limit]
+    return (
+        max(enough, key=len)
+        if enough
+        else max(counts, key=lambda parent: (counts[parent], len(parent)), default=None)
+    )

@@ -1,0 +1,44 @@
+"""Attribute values and items in DynamoDB's own form, and the paths to their parts.
+
+An attribute value here is what an aioboto3 client takes and gives: `{"S": "text"}`, `{"N": "1.5"}`, `{"M":
+{...}}`; `B` holds bytes.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+AttributeValue = dict[str, Any]
+Item = dict[str, AttributeValue]
+
+ItemPath = tuple[str | int, ...]
+"""The place of a value in an item: keys of maps, and indexes of lists."""
+
+
+def path_text(path: ItemPath) -> str:
+    """`("data", "scores", 3)` as people write it: `data.scores[3]`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+
+
+def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
+    """Whether two attribute values mean the same: numbers by value (`1.50` is `1.5`), sets in any order."""
+    if one == other:
+        return True
+    if one is None or other is None or one.keys() != other.keys():
+        return False
+    ((tag, left),) = one.items()
+    right = other[tag]
+    match tag:
+        case "M":
+            return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+        case "L":
+            return len(left) == len(right) and all(map(same, left, right))
+        case "N":
+            return Decimal(left) == Decimal(right)
+        case "SS" | "BS":
+            return set(left) == set(right)
+        case "NS":
+            return set(map(Decimal, left)) == set(map(Decimal, right))
+        case _:
+            return False
