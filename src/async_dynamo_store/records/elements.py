@@ -15,6 +15,7 @@ from async_dynamo_store.wire.sizes import size_of
 from async_dynamo_store.wire.snapshot import Snapshot
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
 
+from . import deliveries
 from .meta_data import meta_data_changes
 from .reading import javascript_time, read_map, read_text, read_time, unreadable
 from .record import DataT, History, Loaded, Session, Taken, UserRecord
@@ -103,6 +104,8 @@ class Elements(Generic[DataT]):
         if not changes:
             loaded.taken = None
             return [*self._expiry(loaded.part(()), now)] if self._ttl and loaded.snapshot else []
+        if loaded.delivery_id:
+            changes.append(deliveries.note(loaded.delivery_id))
         loaded.taken = Taken(baseline, loaded.increments.copy(), len(loaded.new_turns))
         return changes
 
@@ -210,7 +213,7 @@ class Elements(Generic[DataT]):
             if left:
                 loaded.increments[keys] = left
         del loaded.new_turns[len(loaded.new_turns) - loaded.taken.new_turns :]
-        loaded.taken = loaded.note = None
+        loaded.taken = loaded.note = loaded.delivery_id = None
 
     def _data_changes(self, record: UserRecord[DataT], loaded: Loaded, now: Any) -> Iterator[Change]:
         if not self._stores_data:

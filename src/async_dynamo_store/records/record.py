@@ -91,8 +91,8 @@ class Loaded:
 
     `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
     of it; `increments` are what `increment` has added, by the keys under which it is stored.
-    `deleted` says whether the user has been deleted since then, by the turn itself or by another. `new_turns`
-    and `note` are of the turn that is to be saved.
+    `deleted` says whether the user has been deleted since then, by the turn itself or by another. `new_turns`,
+    `note` and `delivery_id` are of the turn that is to be saved.
     """
 
     key: str
@@ -105,6 +105,7 @@ class Loaded:
     taken: Taken | None = None
     saving: asyncio.Future[None] | None = None
     note: RequestNote | None = None
+    delivery_id: str | None = None
     deleted: Literal["", "here", "elsewhere"] = ""
 
     @property

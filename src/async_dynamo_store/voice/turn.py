@@ -23,7 +23,8 @@ class Turn(Generic[DataT]):
     """One request of one user, from request JSON to response JSON.
 
     `reply` is what the handler answered so far, `response` the platform's JSON once it is made, `error` what
-    a stage raised.
+    a stage raised. `is_repeated`: the platform has delivered a message again whose turn is stored; no handler
+    runs for it, and it is not answered again.
     """
 
     def __init__(self, request: Request, store: AsyncDynamoStore[DataT] | None = None) -> None:
@@ -31,6 +32,7 @@ class Turn(Generic[DataT]):
         self.reply = Reply()
         self.response: Any = None
         self.error: Exception | None = None
+        self.is_repeated = False
         self.session = _platform_session(request)
         self._user: UserRecord[DataT] | None = None
         self._store = store

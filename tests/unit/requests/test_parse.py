@@ -217,6 +217,21 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "messenger/text that is spelled like an event": (
         *("MessengerBot", "intent", "PSID-1", None, None, "delivery", {}, None, None),
     ),
+    **{
+        f"messenger/{name}": ("MessengerBot", "event", user, None, None, event, {}, None, None)
+        for name, (event, user) in {
+            "standby": ("standby", "PSID-1"),
+            "feed": ("changes", None),
+            "dashboard test": ("changes", None),
+            "dashboard sample": ("changes", None),
+            "entry of nothing": ("", None),
+            "no entry": ("", None),
+            "opt-in of a web page": ("optin", None),
+            "opt-in": ("optin", "PSID-1"),
+            "referral": ("referral", "PSID-1"),
+            "account linking": ("account_linking", "PSID-1"),
+        }.items()
+    },
     "messenger/nothing in it": ("MessengerBot", "event", "PSID-1", None, None, "", {}, None, None),
     "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", None, "", {}, None, None),
     "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", None, "two pizzas", {}, None, None),
@@ -354,6 +369,9 @@ for published, row in PUBLISHED.items():
 TIMES = {
     "alexa": "2026-11-22T17:01:09Z",
     "messenger": "2026-11-22T17:01:09.316Z",
+    "messenger/dashboard sample": None,
+    "messenger/entry of nothing": None,
+    "messenger/no entry": None,
     "jovo-core": "2026-11-22T17:01:09.316Z",
     "jovo-web": "2026-11-22T17:01:09.316Z",
     "alexa/published CanFulfillIntentRequest": "2017-10-03T22:02:29Z",
@@ -424,6 +442,20 @@ def test_messenger_batch_is_one_request_per_event() -> None:
     first, second = raw["entry"]
     assert requests[1].raw == {**first, "messaging": [first["messaging"][1]]}
     assert requests[2].raw == second
+
+
+@pytest.mark.parametrize(
+    ("name", "delivery_id"),
+    [("messenger/text", "m1"), ("messenger/standby", None), ("messenger/echo", None), ("alexa/intent", None)],
+)
+def test_what_may_be_delivered_again_has_an_id(name: str, delivery_id: str | None) -> None:
+    assert parsed(name).delivery_id == delivery_id
+
+
+def test_a_large_entry_is_not_copied_for_each_of_its_events() -> None:
+    event = {"sender": {"id": "1"}, "message": {"text": "x"}}
+    raw = {"object": "page", "entry": [{"id": "PAGE", "messaging": [event] * 3, "large": "x" * 1000}]}
+    assert [request.raw for request in parse_request(raw)] == [{"id": "PAGE", "messaging": [event]}] * 3
 
 
 def test_the_tag_of_a_cx_webhook() -> None:

@@ -421,6 +421,23 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         Reply("Hi"),
         {"recipient": {"user_ref": "REF-1"}, "messaging_type": "RESPONSE", "message": {"text": "Hi"}},
     ),
+    *(
+        (
+            f"messenger/{name}",
+            Reply("Hi"),
+            {"recipient": recipient, "messaging_type": "RESPONSE", "message": {"text": "Hi"}},
+        )
+        for name, recipient in {
+            "opt-in of a web page": {"user_ref": "REF-1"},
+            "opt-in": {"id": "PSID-1"},
+            "referral": {"id": "PSID-1"},
+            "account linking": {"id": "PSID-1"},
+        }.items()
+    ),
+    *(
+        (f"messenger/{name}", TELL, {})
+        for name in ("standby", "feed", "dashboard test", "dashboard sample", "no entry", "nothing in it")
+    ),
     ("messenger/text", SILENT, {}),
     ("messenger/nobody", TELL, {}),
     ("messenger/echo", TELL, {}),

@@ -55,6 +55,7 @@ class Request:
     - `timestamp`: aware; None where the platform sends none.
     - `session_data`: what the platform's own session attributes carried, a copy that may be changed; None
       where the platform has none (Messenger, Twilio).
+    - `delivery_id`: the platform's id of what it may deliver more than once; None where it does not.
     - `raw`: the platform's JSON; for Messenger its entry with just the one event.
     """
 
@@ -70,6 +71,7 @@ class Request:
     locale: str | None
     timestamp: datetime | None
     session_data: dict[str, Any] | None = field(repr=False)
+    delivery_id: str | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(repr=False)
 
 
