@@ -25,7 +25,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     """
     if fields.text(raw, "object") in _OBJECTS and isinstance(fields.at(raw, "entry"), list):
         return list(_requests_of_page(raw)) or [_event(raw, "")]
-    if raw.keys() == {"field", "value"}:
+    if set(raw) == {"field", "value"}:
         return [_event(raw, "changes")]
     entries = (raw, *fields.sequence(raw, "entry"))
     return [request for entry in entries for request in _requests(entry)]
