@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from async_dynamo_store.config import read_config
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 from async_dynamo_store.layouts import LAYOUTS
-from async_dynamo_store.records.data_model import ModelData, PlainData
 from async_dynamo_store.records.elements import Elements
+from async_dynamo_store.records.model_data import ModelData
+from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.reading import javascript_time
 from async_dynamo_store.records.record import Loaded, Session, UserRecord
 from async_dynamo_store.store.turns import Turns

@@ -23,8 +23,10 @@ from async_dynamo_store.errors import (
     TableNotFoundError,
     UnsupportedValueError,
 )
-from async_dynamo_store.records.data_model import DataModel, ModelData, ModelT, PlainData
+from async_dynamo_store.records.data_model import DataModel, ModelT
 from async_dynamo_store.records.elements import Elements
+from async_dynamo_store.records.model_data import ModelData
+from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.record import ConflictError, DataT, Loaded, Path, UserRecord, path_keys
 from async_dynamo_store.wire.changes import Change, Increment, Put, Remove, find
 from async_dynamo_store.wire.codec import decode, encode
@@ -104,7 +106,10 @@ class AsyncDynamoStore(Generic[DataT]):
         accelerate: bool = True,
     ) -> None:
         self.config: DynamoDbConfig = read_config(config)
-        data: DataModel[Any] = ModelData(data_model) if data_model else PlainData()
+        as_null = self.config.empty_strings == "null"
+        data: DataModel[Any] = (
+            ModelData(data_model, empty_strings_as_null=as_null) if data_model else PlainData()
+        )
         self._client = Client(self.config, session, self._find_aws, accelerate=accelerate)
         self._table = Table(self.config, self._client)
         self._elements: Elements[DataT] = Elements[Any](self.config, data)
