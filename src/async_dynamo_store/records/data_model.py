@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from types import UnionType
-from typing import Annotated, Any, Protocol, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, RootModel, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
 from async_dynamo_store.errors import UnsupportedValueError
 
 from .paths import DataKeys
 from .storable import storable_key
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -96,28 +100,56 @@ def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
 
 def default_at(annotation: Any, keys: DataKeys) -> Any:
     """The default of the field at a stored path through a type; None where there is none."""
-    if not keys:
-        return None
-    key, rest = keys[0], keys[1:]
-    for option in _options(annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            for name, field in option.model_fields.items():
-                if key == (field.serialization_alias or name):
-                    if rest:
-                        return default_at(field.annotation, rest)
-                    return field.get_default(call_default_factory=True, validated_data={})
-        elif args := get_args(option):
-            return default_at(args[-1] if args[-1] is not ... else args[0], rest)
+    for option in _options(type_at(annotation, keys[:-1])):
+        if field := _field(option, keys[-1]):
+            return field.get_default(call_default_factory=True, validated_data={})
     return None
 
 
+def type_at(annotation: Any, keys: DataKeys) -> Any:
+    """The type at a stored path through a type; None where it is not known."""
+    for key in keys:
+        annotation = next((inner for option in _options(annotation) if (inner := _inside(option, key))), None)
+    return annotation
+
+
+def _inside(option: Any, key: str | int) -> Any:
+    if field := _field(option, key):
+        return field.annotation
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        return None
+    # The values of a dict, or the members of a list.
+    args = [each for each in get_args(option) if each is not ...]
+    return args[-1] if args else None
+
+
+def _field(option: Any, key: str | int) -> FieldInfo | None:
+    if not isinstance(option, type) or not issubclass(option, BaseModel):
+        return None
+    fields = option.model_fields.items()
+    return next((field for name, field in fields if key == (field.serialization_alias or name)), None)
+
+
+def key_as_held(data: object, parent_keys: DataKeys, parent: object, name: Any) -> Any:
+    """A new key of a dict in a model, as the dict's type holds it: an int, an Enum."""
+    if not isinstance(parent, dict) or name in parent or not isinstance(data, BaseModel):
+        return name
+    for option in _options(type_at(type(data), parent_keys)):
+        if get_origin(option) is dict:
+            with suppress(ValidationError):
+                return TypeAdapter(get_args(option)[0]).validate_python(name, strict=False)
+    return name
+
+
 def _options(annotation: Any) -> Iterator[Any]:
-    """The types that a union, or an annotated type, stands for."""
+    """The types that a union, an annotated type, or a root model stands for."""
     if get_origin(annotation) is Annotated:
         yield from _options(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
         for option in get_args(annotation):
             yield from _options(option)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _options(annotation.model_fields["root"].annotation)
     else:
         yield annotation
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.layouts import LAYOUTS
 from async_dynamo_store.wire.bookkeeping import ATTRIBUTE
-from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Replace, apply, diff, find, put
+from async_dynamo_store.wire.changes import (
+    ZERO,
+    Change,
+    Increment,
+    Prepend,
+    Put,
+    Replace,
+    apply,
+    diff,
+    find,
+    put,
+)
 from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.sizes import size_of
 from async_dynamo_store.wire.snapshot import Snapshot
@@ -18,11 +30,13 @@ from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_
 from .meta_data import meta_data_changes
 from .reading import javascript_time, read_map, read_text, read_time, unreadable
 from .record import DataT, History, Loaded, Session, Taken, UserRecord
+from .storable import storable
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig, IndexKey
 
     from .data_model import DataModel
+    from .paths import DataKeys
 
 _WORTH_A_WRITE = 0.1
 """An expiry is refreshed by a write of its own when it would move by more than this part of itself."""
@@ -236,9 +250,14 @@ class Elements(Generic[DataT]):
         counts: list[Increment] = []
         for keys, by in loaded.increments.items():
             path = (*self.layout.data, *keys)
-            value, old = find(after, keys) or {}, find(before, keys) or {"N": "0"}
+            old = find(before, keys)
+            # A default that is made anew each time is the one that this turn has counted from.
+            start = (
+                self.start(keys) if old else as_start(self._data_model.loaded_value(loaded.baseline, keys))
+            )
+            value, old = find(after, keys) or {}, old or start
             if "N" in old and same(value, {"N": str(sum_of(decode(old), by, path_text(path)))}):
-                counts.append(Increment(path, encode(by, path), otherwise=value))
+                counts.append(Increment(path, encode(by, path), otherwise=value, start=start))
                 after = put(after, keys, find(before, keys))
         return counts, after
 
@@ -315,6 +334,16 @@ class Elements(Generic[DataT]):
             if abs(expires - float(stored.get("N", 0))) > _WORTH_A_WRITE * self._ttl.after_seconds:
                 yield Put((self._ttl.attribute,), {"N": str(expires)})
 
+    def start(self, keys: DataKeys) -> AttributeValue:
+        """What a number of the data counts from where nothing is stored at these keys: its default."""
+        return as_start(self._data_model.default(keys))
+
     def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
         """The attribute value of `value` at `path`, as this store is set to write it."""
         return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)
+
+
+def as_start(default: Any) -> AttributeValue:
+    """The number that a default is, 0 for any other one."""
+    is_number = isinstance(default, int | float | Decimal) and not isinstance(default, bool)
+    return encode(storable(default)) if is_number else ZERO

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple
 
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from async_dynamo_store.errors import StoreError
 from async_dynamo_store.wire.codec import sum_of
 
-from .data_model import member_names
+from .data_model import key_as_held, member_names
 
 if TYPE_CHECKING:
     import asyncio
@@ -155,8 +156,8 @@ class UserRecord(Generic[DataT]):
         """Add to a number of `data` in such a way that turns at the same time all count.
 
         Returns this turn's view of the sum at once; the save adds `by` to whatever is stored by then. A
-        missing number counts as 0, and missing parents are made. Raises `UnsupportedValueError` when what is
-        there, or `by`, is no number.
+        missing number counts as its default in the `data_model`, else as 0, and missing parents are made. Raises
+        `UnsupportedValueError` when what is there, or `by`, is no number.
         """
         keys = path_keys(path)
         where = ".".join(keys)
@@ -165,10 +166,14 @@ class UserRecord(Generic[DataT]):
         stored: list[str] = []
         for key in keys[:-1]:
             name, alias = member_names(parent, key, where)
+            name = key_as_held(self.data, tuple(stored), parent, name)
             stored.append(alias)
             parent = _child(parent, name, {})
         name, alias = member_names(parent, keys[-1], where)
+        name = key_as_held(self.data, tuple(stored), parent, name)
         old = _child(parent, name, 0)
+        if old is None and isinstance(parent, BaseModel) and name not in parent.model_fields_set:
+            old = 0
         total = sum_of(old, step, where)
         if isinstance(old, Decimal):
             total = Decimal(str(total))
@@ -191,7 +196,7 @@ class ConflictError(StoreError):
         self.stored = stored
 
 
-def _child(parent: Any, name: str, default: Any) -> Any:
+def _child(parent: Any, name: Any, default: Any) -> Any:
     if isinstance(parent, dict):
         return parent.setdefault(name, default)
     if not hasattr(parent, name):
@@ -199,7 +204,7 @@ def _child(parent: Any, name: str, default: Any) -> Any:
     return getattr(parent, name)
 
 
-def _set_child(parent: Any, name: str, value: Any) -> None:
+def _set_child(parent: Any, name: Any, value: Any) -> None:
     if isinstance(parent, dict):
         parent[name] = value
     else:

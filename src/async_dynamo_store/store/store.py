@@ -232,15 +232,18 @@ class AsyncDynamoStore(Generic[DataT]):
         await self._change(user_id, Remove(self._data_path(path)))
 
     async def increment(self, user_id: str, path: Path, by: float | Decimal = 1) -> Any:
-        """Add to a number of the user's data, atomically, and return the new value; a missing number counts as 0.
+        """Add to a number of the user's data, atomically, and return the new value.
 
+        A missing number counts as its default in the `data_model`, else as 0.
         Raises `UnsupportedValueError` when `by` or what is stored is no number.
         """
         here = self._data_path(path)
         amount = encode(by, here)
         if "N" not in amount:
             raise UnsupportedValueError(f"increment: by is {type(by).__qualname__}; give a number", "by")
-        stored = await self._change(user_id, Increment(here, amount, otherwise=amount))
+        stored = await self._change(
+            user_id, Increment(here, amount, amount, self._elements.start(path_keys(path)))
+        )
         return decode(find(stored, here) or amount)
 
     async def update(

@@ -76,7 +76,7 @@ class Replace(NamedTuple):
 
 
 class Increment(NamedTuple):
-    """Add `by` to the number at `path`, which counts as 0 where there is none.
+    """Add `by` to the number at `path`, which counts as `start` where there is none.
 
     Any other value is replaced by `otherwise`.
     """
@@ -84,6 +84,7 @@ class Increment(NamedTuple):
     path: ItemPath
     by: AttributeValue
     otherwise: AttributeValue
+    start: AttributeValue = ZERO
 
     def on(self, item: Item) -> Iterable[Change]:
         """What this comes to on an item: what is no number is replaced."""
@@ -92,7 +93,7 @@ class Increment(NamedTuple):
 
     def outcome(self, item: Item) -> AttributeValue | None:
         """What is at the path afterwards; None for nothing."""
-        old = find(item, self.path) or ZERO
+        old = find(item, self.path) or self.start
         return encode(sum_of(decode(old), decode(self.by), path_text(self.path)), self.path)
 
 

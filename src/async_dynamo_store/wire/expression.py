@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from .changes import ZERO, Change, Increment, Put, Replace, apply, find
+from .changes import Change, Increment, Put, Replace, apply, find
 from .values import AttributeValue, Item, ItemPath
 
 _MAX_EXPRESSION_BYTES = 4096
@@ -119,8 +119,8 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
     for write in writes:
         name = expression.path(write.path)
         if isinstance(write, Increment):
-            zero, by = expression.value(ZERO), expression.value(write.by)
-            sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
+            start, by = expression.value(write.start), expression.value(write.by)
+            sets.append(f"{name} = if_not_exists({name}, {start}) + {by}")
         elif isinstance(write, (Put, Replace)) and write.value is not None:
             sets.append(f"{name} = {expression.value(write.value)}")
         else:
