@@ -16,6 +16,7 @@ from .value_paths import ValuePath
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+_CONTAINERS = (dict, list)
 _SERIALIZERS = (PlainSerializer, WrapSerializer)
 
 Objects = dict[ValuePath, Any]
@@ -24,11 +25,12 @@ Objects = dict[ValuePath, Any]
 
 def objects_in(value: Any, dumped: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
     """The objects in a value that are dumped as maps."""
-    if isinstance(dumped, dict):
+    if type(dumped) is dict:
         yield path, unwrapped(value)
-    for key, member in members_of(value, dumped):
-        if isinstance(dumped[key], dict | list):
-            yield from objects_in(member, dumped[key], (*path, key))
+    if any(type(member) in _CONTAINERS for member in (dumped.values() if type(dumped) is dict else dumped)):
+        for key, member in members_of(value, dumped):
+            if type(dumped[key]) in _CONTAINERS:
+                yield from objects_in(member, dumped[key], (*path, key))
 
 
 def members_of(value: Any, dumped: Any) -> list[tuple[Any, Any]]:
