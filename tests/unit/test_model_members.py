@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     RootModel,
+    SerializeAsAny,
     field_serializer,
     field_validator,
     model_validator,
@@ -288,6 +289,37 @@ def test_a_default_that_several_fields_share_is_nobody_in_particular() -> None:
 
 
 INTERNED: dict[str, Frozen] = {}
+
+
+def test_a_model_that_copies_what_is_set() -> None:
+    class Copied(Member):
+        model_config = ConfigDict(revalidate_instances="always")
+
+    class Copying(BaseModel):
+        model_config = ConfigDict(validate_assignment=True)
+        items: list[Copied] = []
+
+    assert write({"items": [A, B]}, lambda data: setattr(data, "items", data.items[::-1]), Copying) == {
+        "items": [B, A]
+    }
+
+
+def test_instances_of_a_subclass() -> None:
+    class Special(Member):
+        extra: int = 1
+
+    class Holding(BaseModel):
+        items: list[SerializeAsAny[Member]] = []
+        best: SerializeAsAny[Member] = Member()
+
+    def handler(data: Any) -> None:
+        data.items.insert(0, Special(name="S", extra=2))
+        data.best = Special(name="X")
+
+    assert write({"items": [A], "best": B}, handler, Holding) == {
+        "items": [{"name": "S", "howMany": 0, "extra": 2}, A],
+        "best": B | {"name": "X", "extra": 1},
+    }
 
 
 class Sorted(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -184,7 +185,14 @@ def _matched(stored: Sequence[Any], loaded: Sequence[Any]) -> Iterator[tuple[int
         yield from enumerate(stored)
         return
     # For each member of the one list, where the members that it agrees with are in the other one.
-    places = [[place for place, kept in enumerate(stored) if _agree(kept, member)] for member in loaded]
+    keys = _scalar_keys([*stored, *loaded])
+    alike: dict[Any, list[int]] = {}
+    for place, kept in enumerate(stored):
+        alike.setdefault(_signature(kept, keys), []).append(place)
+    places = [
+        [place for place in alike.get(_signature(member, keys), ()) if _agree(stored[place], member)]
+        for member in loaded
+    ]
     uses = Counter(itertools.chain.from_iterable(places))
     is_changed = [not places[index] and not uses[index] for index in range(len(loaded))]
     if len(stored) == len(loaded) and all(
@@ -196,6 +204,22 @@ def _matched(stored: Sequence[Any], loaded: Sequence[Any]) -> Iterator[tuple[int
     for index, found in enumerate(places):
         if len(found) == 1 and uses[found[0]] == 1:
             yield index, stored[found[0]]
+
+
+def _scalar_keys(members: Sequence[Any]) -> list[str]:
+    """The keys under which all of these members have scalars."""
+    keys = [
+        {key for key, value in member.items() if not isinstance(value, dict | list | AbstractSet)}
+        if isinstance(member, dict)
+        else set[str]()
+        for member in members
+    ]
+    return sorted(set.intersection(*keys)) if keys else []
+
+
+def _signature(member: Any, keys: Sequence[str]) -> Any:
+    """What members that agree have in common, so that only a few have to be compared."""
+    return tuple(None if member[key] == "" else member[key] for key in keys)
 
 
 def _agree(stored: Any, loaded: Any) -> bool:
