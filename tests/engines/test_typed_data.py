@@ -45,6 +45,8 @@ class Profile(BaseModel):
     name: str = ""
     mood: Literal["", "good"] = "good"
     members: list[Member] = []
+    lines: list[str] = ["first"]
+    defaults: list[Member] = [Member(name="first")]
     people: dict[str, Member] = {}
     best: Member = Member()
     stats: Stats = Stats()
@@ -174,6 +176,26 @@ async def test_a_number_that_was_removed_meanwhile_counts_from_its_default(make_
         user.increment("score", 5)
         await store.unset("u", "score")
     assert await store.get("u", "score") == 15
+
+
+async def test_a_first_append_follows_the_default(make_store: MakeStore) -> None:
+    store = make_store(Profile)
+    async with store.turn("by-turn") as user:
+        user.append("lines", "a")
+        user.append("defaults", Member(name="a"))
+    for _ in range(2):
+        await store.append("by-verb", "lines", "a")
+    await store.append("by-verb", "defaults", {"name": "a"})
+    await store.append("by-verb", "members", {"name": "a"})
+    assert await store.get("by-turn", "lines") == ["first", "a"]
+    assert await store.get("by-verb", "lines") == ["first", "a", "a"]
+    data = (await store.load("by-verb")).data
+    assert (
+        data.defaults
+        == (await store.load("by-turn")).data.defaults
+        == [Member(name="first"), Member(name="a")]
+    )
+    assert data.members == [Member(name="a")]
 
 
 async def test_keys_that_are_no_text(store: Store, make_store: MakeStore) -> None:

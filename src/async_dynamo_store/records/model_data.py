@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from typing import Any, Generic, NamedTuple, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 
@@ -19,6 +19,8 @@ from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
 from .storable import storable
 from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, without
+
+_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Baseline(NamedTuple):
@@ -90,7 +92,10 @@ class ModelData(Generic[ModelT]):
 
     def default(self, keys: DataKeys) -> Any:
         """What the model reads at a stored path where nothing is stored."""
-        return default_at(self._model, keys)
+        native = _ANYTHING.dump_python(
+            default_at(self._model, keys), by_alias=True, round_trip=True, warnings=False
+        )
+        return storable(native)
 
     def loaded_value(self, baseline: Baseline, keys: DataKeys) -> Any:
         """What the model held at a stored path."""

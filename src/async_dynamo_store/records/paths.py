@@ -5,7 +5,7 @@ from __future__ import annotations
 from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.wire.changes import find
 from async_dynamo_store.wire.codec import encode
-from async_dynamo_store.wire.values import Item, ItemPath, path_text
+from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text
 
 DataPath = str | tuple[str | int, ...]
 """A value in the user's data: keys with dots between them, or a tuple where a key holds a dot.
@@ -66,6 +66,13 @@ class Place:
     def on(self, item: Item) -> ItemPath:
         """The path in an item that was read; raises as `located` does."""
         return located(item, self._root, self._data_keys)
+
+    def value(self, item: Item) -> AttributeValue | None:
+        """What is there in an item that was read; None where nothing is, or no path leads."""
+        try:
+            return find(item, self.on(item))
+        except UnsupportedValueError:
+            return None
 
 
 def check_type(item: Item, path: ItemPath, tag: str, expected: str) -> None:

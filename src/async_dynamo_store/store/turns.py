@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
 from uuid import uuid4
 
 from async_dynamo_store.errors import BackendError
-from async_dynamo_store.records.record import DataT, Session, StoredTurn, UserRecord
+from async_dynamo_store.records.loaded import StoredTurn
+from async_dynamo_store.records.record import DataT, Session, UserRecord
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig, HistoryElement
@@ -120,9 +121,7 @@ class Turns(Generic[DataT]):
         if loaded is None:
             return
         stored = await turn.stored_turn(self._layout, self._history_elements)
-        loaded.note = stored.note
-        if stored.history is not None:
-            loaded.new_turns.insert(0, stored.history)
+        loaded.remember(stored)
         await self._save(turn.user)
 
     async def _load_or_do_without(self, user_id: str, prefix: str) -> UserRecord[DataT]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from async_dynamo_store.records.meta_data import RequestNote
+from async_dynamo_store.records.elements.meta_data import RequestNote
 from async_dynamo_store.records.reading import javascript_time
 
 from .history import history_item

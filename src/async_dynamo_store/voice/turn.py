@@ -6,7 +6,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.errors import StoreError, UserNotLoadedError
-from async_dynamo_store.records.record import DataT, History, Session, StoredTurn, UserRecord
+from async_dynamo_store.records.loaded import StoredTurn
+from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
 from .history import history_item, last_said
 from .requests import Reply, Request, render_reply
