@@ -14,6 +14,8 @@ from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import App, MakeApp, Stored, alexa, operations
 from tests.unit.requests.sample import SAMPLES, sample
 
+pytestmark = pytest.mark.one_engine
+
 PHONE = "+4989123456"
 
 
