@@ -135,7 +135,7 @@ async def test_a_first_increment_counts_from_the_default(
     alias = path.replace("how_many", "howMany")
     async with store.turn("by-turn") as user:
         assert user.increment(path, 5) == first
-    assert await store.increment("by-verb", alias, 5) == first
+    assert await store.increment("by-verb", path, 5) == first
     for user_id in ("by-turn", "by-verb"):
         assert await store.get(user_id, alias) == first
         await store.load(user_id)

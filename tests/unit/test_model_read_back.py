@@ -30,6 +30,7 @@ from pydantic import (
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.wire.codec import decode, encode
+from tests.case_ids import case_id
 from tests.unit.strategies import TEXT
 from tests.unit.test_data_model import Picky, Strict, Types
 
@@ -104,7 +105,7 @@ EMPTY: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "read"), EMPTY, ids=lambda part: repr(part)[:30])
+@pytest.mark.parametrize(("name", "value", "read"), EMPTY, ids=case_id)
 def test_an_empty_string_that_is_stored_as_null_is_read_again(name: str, value: Any, read: Any) -> None:
     handled = ModelData(Empty, empty_strings_as_null=True)
     stored = stored_by(handled, {}, lambda data: setattr(data, name, value))

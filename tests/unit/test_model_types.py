@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, RootModel
 
-from async_dynamo_store.records.data_model import default_at, key_as_held, type_at
+from async_dynamo_store.records.data_model import default_at, key_as_held, stored_keys, type_at
 
 
 class Kind(Enum):
@@ -37,7 +37,7 @@ class Point:
 class Data(BaseModel):
     inner: Inner | None = None
     annotated: Annotated[Inner, Field(description="")] = Inner(needed=1)
-    listed: list[Inner] = []
+    listed: list[Annotated[Inner, Field(description="")]] = []
     tuples: tuple[Inner, ...] = ()
     by_name: dict[str, dict[str, Inner]] = {}
     union: Inner | Other | int = 1
@@ -96,6 +96,38 @@ def test_a_new_key_of_a_dict(keys: tuple[Any, ...], name: str, held: Any) -> Non
     assert key_as_held({}, keys, {}, name) == name
     assert key_as_held(Data(), keys, {name: 1}, name) == name
     assert key_as_held(Data(), keys, Data(), name) == name
+
+
+@pytest.mark.parametrize(
+    ("keys", "stored"),
+    [
+        ((), ()),
+        (("made",), ("made",)),
+        (("inner", "count"), ("inner", "theCount")),
+        (("inner", "theCount"), ("inner", "theCount")),
+        (("listed", 0, "count"), ("listed", 0, "theCount")),
+        (("listed", "0", "count"), ("listed", "0", "theCount")),
+        (("by_name", "a", "count", "count"), ("by_name", "a", "count", "theCount")),
+        (("union", "count"), ("union", "theCount")),
+        (("union", "another"), ("union", "another")),
+        (("root", "a", "count"), ("root", "a", "theCount")),
+        (("anything", "count"), ("anything", "count")),
+        (("x", "count"), ("x", "count")),
+        (("inner", "x", "count"), ("inner", "x", "count")),
+    ],
+    ids=repr,
+)
+def test_a_path_as_it_is_stored(keys: tuple[Any, ...], stored: tuple[Any, ...]) -> None:
+    assert stored_keys(Data, keys) == stored
+
+
+def test_a_name_that_is_another_fields_alias() -> None:
+    class Crossed(BaseModel):
+        one: int = Field(1, alias="other")
+        other: int = Field(2, alias="one")
+
+    assert stored_keys(Crossed, ("one",)) == ("one",)
+    assert default_at(Crossed, ("one",)) == 2
 
 
 def test_the_type_of_nothing() -> None:

@@ -83,19 +83,13 @@ def member_names(parent: object, key: str, where: str) -> tuple[Any, str]:
 
 def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
     """A path through a type, with each field's name, or alias, as the alias under which it is stored."""
-    if not keys:
-        return ()
-    key, rest = keys[0], keys[1:]
-    for option in _options(annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            for name, field in option.model_fields.items():
-                stored = field.serialization_alias or name
-                if key in (name, stored):
-                    return (stored, *stored_keys(field.annotation, rest))
-        elif args := get_args(option):
-            # The values of a dict, or the members of a list.
-            return (key, *stored_keys(args[-1] if args[-1] is not ... else args[0], rest))
-    return keys
+    stored: DataKeys = ()
+    for key in keys:
+        aliases = (_stored_name(option, key) for option in _options(annotation))
+        alias = next((alias for alias in aliases if alias is not None), key)
+        annotation = type_at(annotation, (alias,))
+        stored = (*stored, alias)
+    return stored
 
 
 def default_at(annotation: Any, keys: DataKeys) -> Any:
@@ -123,11 +117,21 @@ def _inside(option: Any, key: str | int) -> Any:
     return args[-1] if args else None
 
 
-def _field(option: Any, key: str | int) -> FieldInfo | None:
+def _field(option: Any, alias: str | int) -> FieldInfo | None:
+    names = (name for name, stored in _aliases(option).items() if alias == stored)
+    return next((option.model_fields[name] for name in names), None)
+
+
+def _stored_name(option: Any, key: str | int) -> str | int | None:
+    aliases = _aliases(option)
+    return key if key in aliases.values() else aliases.get(key)
+
+
+def _aliases(option: Any) -> dict[str | int, str]:
+    """The aliases under which the fields of a model are stored, by their names; none for another type."""
     if not isinstance(option, type) or not issubclass(option, BaseModel):
-        return None
-    fields = option.model_fields.items()
-    return next((field for name, field in fields if key == (field.serialization_alias or name)), None)
+        return {}
+    return {name: field.serialization_alias or name for name, field in option.model_fields.items()}
 
 
 def key_as_held(data: object, parent_keys: DataKeys, parent: object, name: Any) -> Any:
