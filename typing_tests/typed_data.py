@@ -6,7 +6,7 @@ from typing import Any, assert_type
 
 from pydantic import BaseModel
 
-from async_dynamo_store import AsyncDynamoStore, RequestPipeline, Turn, UserRecord, VoiceApp
+from async_dynamo_store import AsyncDynamoStore, DynamoDbSettings, RequestPipeline, Turn, UserRecord, VoiceApp
 
 
 class Profile(BaseModel):
@@ -60,6 +60,11 @@ def typed_app() -> VoiceApp[Profile]:
         turn.ask("Hello!", reprompt="Still there?")
 
     return app
+
+
+def from_the_environment() -> None:
+    assert_type(AsyncDynamoStore(DynamoDbSettings()), AsyncDynamoStore[dict[str, Any]])
+    assert_type(DynamoDbSettings(table_name="Users", max_attempts=1).table_name, str)
 
 
 def plain_app() -> None:

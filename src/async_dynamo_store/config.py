@@ -7,6 +7,7 @@ show the input here, since it may hold a secret.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -49,8 +50,41 @@ def _attribute_name(value: str) -> str:
     return value
 
 
+def _on_the_wire(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is blank: leave it out, or unset its variable in the environment")
+    if value != value.strip() or not value.isprintable():
+        raise ValueError("it has spaces around it, or control characters such as a line break in it")
+    return value
+
+
+def _secret_on_the_wire(value: SecretStr) -> SecretStr:
+    _on_the_wire(value.get_secret_value())
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if not is_endpoint(value):
+        raise ValueError(
+            "it is not the URL of an endpoint: give scheme and host, such as http://localhost:8000 (a port is 1 to 65535)"
+        )
+    return value
+
+
+def is_endpoint(value: str) -> bool:
+    """Whether it is the URL of an endpoint: http or https, a host, perhaps a port and a path, and nothing else."""
+    try:
+        url = urlsplit(value)
+        whole = bool(url.scheme in ("http", "https") and url.hostname and url.port != 0)
+    except ValueError:
+        return False
+    return whole and not (url.username or url.query or url.fragment or " " in value)
+
+
 TableName = Annotated[str, AfterValidator(_table_name)]
 AttributeName = Annotated[str, AfterValidator(_attribute_name)]
+_Text = Annotated[str, AfterValidator(_on_the_wire)]
+_Secret = Annotated[SecretStr, AfterValidator(_secret_on_the_wire)]
 
 
 class _Model(BaseModel):
@@ -80,12 +114,12 @@ class AwsConfig(_Model):
 
     _jovo_names = {"endpoint": "endpoint_url"}
 
-    access_key_id: str | None = None
-    secret_access_key: SecretStr | None = None
-    session_token: SecretStr | None = None
-    region: str | None = None
-    profile: str | None = None
-    endpoint_url: str | None = None
+    access_key_id: _Text | None = None
+    secret_access_key: _Secret | None = None
+    session_token: _Secret | None = None
+    region: _Text | None = None
+    profile: _Text | None = None
+    endpoint_url: Annotated[_Text, AfterValidator(_endpoint)] | None = None
 
     @model_validator(mode="after")
     def _whole_credentials(self) -> Self:

@@ -20,17 +20,41 @@
 
 `ConflictError` is in `records.record`, since it carries the record that won.
 
-Each message says what to do next. None holds a user's data or a secret: values stay out, paths and sizes are
-named. The error of a lower layer is chained as `__cause__`. Wrong configuration is pydantic's
-`ValidationError`.
+Each message says what to do next. None holds a user's data or a secret: values stay out, sizes are named, and of a
+path only what stands for a field: `user.data.phones[3]`, but `user.data.contacts.…` for what lies deeper, since a key
+may be a name or a number of the user's. `path`, `attribute` and `largest` of an error have the whole. The error of a
+lower layer is chained as `__cause__`. Wrong configuration is pydantic's `ValidationError`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_PARTS_OF_THE_LAYOUTS = re.compile(
+    r"(?:user\.data|userData\.data|data|attributes|session\.data|userData\.session\.\$data"
+    r"|(?:history\.items|userData\.context\.prev)(?:\[\d+\])?)(?=[.\[]|$)"
+)
+_FIELD = re.compile(r"\.?(?:[A-Za-z_]\w{0,39}(?=[.\[]|$))?(?:\[\d+\])*", re.ASCII)
+
+
+def shown_path(path: str) -> str:
+    """A path as a message shows it: the layout's part, the first key below it where it looks like a field, and indexes."""
+    part = _PARTS_OF_THE_LAYOUTS.match(path)
+    field = _FIELD.match(path, part.end() if part else 0)
+    end = field.end() if field else 0
+    return path if end == len(path) else f"{path[:end].rstrip('.')}.…".removeprefix(".")
+
+
+def _with_shown_paths(message: str, *paths: str) -> str:
+    for path in sorted(paths, key=len, reverse=True):
+        if path:
+            message = message.replace(path, shown_path(path))
+    return message
 
 
 class StoreError(Exception):
@@ -56,11 +80,11 @@ class CodecError(StoreError):
 class UnsupportedValueError(CodecError):
     """DynamoDB cannot hold this value; nothing was sent.
 
-    `path` names the place, such as `data.scores[3]`.
+    `path` names the place, such as `data.scores[3]`; its keys may be a user's data.
     """
 
     def __init__(self, message: str, path: str) -> None:
-        super().__init__(message)
+        super().__init__(_with_shown_paths(message, path))
         self.path = path
 
 
@@ -68,11 +92,11 @@ class ItemTooLargeError(CodecError):
     """The user item would be over DynamoDB's 400 KB (409,600 bytes); nothing was saved.
 
     `size` is in bytes, 0 when only DynamoDB itself has counted; `largest` has the largest paths with their
-    sizes, largest first.
+    sizes, largest first; their keys may be a user's data.
     """
 
     def __init__(self, message: str, size: int = 0, largest: Sequence[tuple[str, int]] = ()) -> None:
-        super().__init__(message)
+        super().__init__(_with_shown_paths(message, *(path for path, _ in largest)))
         self.size = size
         self.largest = tuple(largest)
 
@@ -84,7 +108,8 @@ class UnreadableItemError(CodecError):
     """
 
     def __init__(self, message: str, attribute: str) -> None:
-        super().__init__(message)
+        of_the_user = _PARTS_OF_THE_LAYOUTS.match(attribute)
+        super().__init__(_with_shown_paths(message, attribute) if of_the_user else message)
         self.attribute = attribute
 
 

@@ -1,14 +1,29 @@
-"""The configuration from the environment. In a room of its own, since pydantic-settings takes long to import."""
+"""The configuration from the environment. In a module of its own, since pydantic-settings takes long to import."""
 
 from __future__ import annotations
 
+import os
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .config import DynamoDbConfig
+from .config import DynamoDbConfig, TableName
+
+
+def _named(value: object) -> object:
+    if value == "":
+        raise ValueError(
+            "no table is named: set VOICE_DB_TABLE_NAME in the environment or .env, or give table_name"
+        )
+    return value
 
 
 class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """`DynamoDbConfig` read from the environment and `.env`: prefix `VOICE_DB_`, nested fields after `__`."""
+    """`DynamoDbConfig` read from the environment and `.env`: prefix `VOICE_DB_`, nested fields after `__`.
+
+    A variable with the prefix that no field has is an error, as an unknown key of `DynamoDbConfig` is.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="VOICE_DB_",
@@ -17,3 +32,22 @@ class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportI
         dotenv_filtering="match_prefix",
         extra="forbid",
     )
+
+    # A default, so that type checkers let a call without arguments pass; the validator refuses it.
+    table_name: Annotated[TableName, BeforeValidator(_named), Field(validate_default=True)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_variables(cls, values: Any) -> Any:
+        prefix = str(cls.model_config.get("env_prefix"))
+        unknown = [
+            name
+            for name in os.environ
+            if name.upper().startswith(prefix)
+            and name[len(prefix) :].lower().partition("__")[0] not in cls.model_fields
+        ]
+        if unknown:
+            raise ValueError(
+                f"there is no setting for {', '.join(sorted(unknown))}: check the spelling, or unset it"
+            )
+        return values

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import aioboto3
 import pytest
@@ -106,7 +108,38 @@ async def test_closing_while_it_opens(config: dict[str, Any]) -> None:
     closing = asyncio.create_task(store.aclose())
     await asyncio.sleep(0)
     session.may_open.set()
-    await asyncio.gather(opening, closing)
+    await closing
+    with pytest.raises(StoreClosedError):
+        await opening
+    assert session.open == 0
+
+
+async def test_disconnecting_while_it_opens(config: dict[str, Any]) -> None:
+    session = CountingSession()
+    session.may_open.clear()
+    store = AsyncDynamoStore(config, session=session)
+    opening = asyncio.create_task(store.open())
+    await asyncio.wait([opening], timeout=0.05)
+    await store.disconnect()
+    with pytest.raises(UnavailableError, match="disconnect"):
+        await opening
+    session.may_open.set()
+    assert await store.increment("u1", "n") == 1
+    await store.aclose()
+    assert session.open == 0
+
+
+async def test_a_client_that_is_long_in_the_making(config: dict[str, Any]) -> None:
+    session = CountingSession()
+    session.may_open.clear()
+    store = AsyncDynamoStore(config | {"timeout_seconds": 0.3}, session=session)
+    with pytest.raises(UnavailableError, match=r"within timeout_seconds=0\.3"):
+        await store.load("u1")
+    opening = asyncio.create_task(store.open())
+    await asyncio.wait([opening], timeout=0.5)
+    session.may_open.set()
+    await opening
+    await store.aclose()
     assert (session.made, session.open) == (1, 0)
 
 
@@ -339,6 +372,21 @@ def test_a_new_event_loop_gets_a_new_client_and_nobody_is_warned(
         check=False,
     )
     assert (ended.stdout, ended.stderr) == (printed, "")
+
+
+@pytest.mark.parametrize(("action", "collections"), [("ignore", 0), ("default", 1)])
+def test_what_a_dead_loop_left_is_collected_where_somebody_would_be_warned_of_it(
+    action: Literal["ignore", "default"], collections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"table_name": "Users", "aws_config": {"region": "eu-west-1", "profile": None}}
+    store = AsyncDynamoStore(config, session=CountingSession())
+    asyncio.run(store.open())
+    collected: list[None] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(None))
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, ResourceWarning)
+        asyncio.run(store.aclose())
+    assert len(collected) == collections
 
 
 def test_loops_in_several_threads_at_once(config: dict[str, Any]) -> None:

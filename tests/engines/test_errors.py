@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aioboto3
+import boto3
 import pytest
 from aiohttp import web
 
@@ -15,15 +18,17 @@ from async_dynamo_store import (
     AsyncDynamoStore,
     BackendError,
     CredentialsError,
+    InvalidUserIdError,
     RequestPipeline,
     ThrottledError,
     Turn,
     UnavailableError,
 )
+from async_dynamo_store.dynamodb.answers import InvalidRequest
 from async_dynamo_store.dynamodb.deadline import time_limit
 from async_dynamo_store.voice.requests import parse_request
 from tests.engine_process import free_port
-from tests.engines.canned import JSON, Answer, canned, refused
+from tests.engines.canned import JSON, Answer, canned, ok, refused
 
 Store = AsyncDynamoStore[Any]
 
@@ -72,6 +77,9 @@ NOT_AUTHORIZED = (
     f"User: arn:aws:sts::123456789012:assumed-role/{WORDS} is not authorized to perform: dynamodb:GetItem on"
     " resource: arn:aws:dynamodb:eu-west-1:123456789012:table/Users because no identity-based policy allows"
 )
+INVALID = "One or more parameter values were invalid"
+DECIDED = "because no identity-based policy allows"
+BY_NAME = {"index_name": "by-name", "keys": [{"attribute_name": "city", "path": "city"}]}
 
 
 @pytest.mark.parametrize("accelerate", [True, False])
@@ -89,6 +97,87 @@ NOT_AUTHORIZED = (
             AccessDeniedError,
             "does not allow dynamodb:GetItem",
             id="access, no action named",
+        ),
+        *(
+            pytest.param(
+                lambda ending=ending: refused(
+                    "AccessDeniedException", NOT_AUTHORIZED.replace(DECIDED, ending)
+                ),
+                AccessDeniedError,
+                f"does not allow dynamodb:GetItem on the table 'Users'. {said}",
+                id=f"access, {ending}",
+            )
+            for ending, said in (
+                (DECIDED, "Add it to the role's policy."),
+                (
+                    "with an explicit deny in a service control policy",
+                    "A service control policy denies it explicitly",
+                ),
+                (
+                    "with an explicit deny in an identity-based policy",
+                    "An identity-based policy denies it explicitly",
+                ),
+                ("with an explicit deny in a permissions boundary", "A permissions boundary denies it"),
+                ("because no service control policy allows", "The service control policy has to allow it"),
+                ("because no VPC endpoint policy allows", "The VPC endpoint policy has to allow it"),
+                (f"with an explicit deny in {WORDS}", "Add it"),
+            )
+        ),
+        pytest.param(
+            lambda: refused("AccessDeniedException", f"KMS key access denied error: {WORDS} is disabled."),
+            AccessDeniedError,
+            "may not use the KMS key of the table 'Users': it is disabled",
+            id="a KMS key that is disabled",
+        ),
+        *(
+            pytest.param(
+                lambda code=code: refused(code, WORDS),
+                UnavailableError,
+                f"({code}): another writer was writing the same item, on each of 3 tries",
+                id=code,
+            )
+            for code in ("TransactionConflictException", "ReplicatedWriteConflictException")
+        ),
+        *(
+            pytest.param(
+                lambda sent=sent: refused("ValidationException", sent),
+                InvalidRequest,
+                f"as invalid: {said}.",
+                id=said,
+            )
+            for sent, said in (
+                (
+                    "The table does not have the specified index: by-name",
+                    "The table does not have the specified index: by-name",
+                ),
+                (
+                    "The table does not have the specified index: other",
+                    "The table does not have the specified index",
+                ),
+                (
+                    "Query condition missed key schema element: userId",
+                    "Query condition missed key schema element: userId",
+                ),
+                (
+                    f"{INVALID}: Type mismatch for Index Key city Expected: S Actual: N IndexName: by-name",
+                    f"{INVALID}: Type mismatch for Index Key city Expected: S Actual: N IndexName: by-name",
+                ),
+                (
+                    f"{INVALID}: Type mismatch for key userId expected: S actual: N",
+                    f"{INVALID}: Type mismatch for key userId expected: S actual: N",
+                ),
+                (
+                    f"Invalid UpdateExpression: Two document paths overlap; path one: [user, data, {WORDS}]",
+                    "Invalid UpdateExpression",
+                ),
+                (
+                    f"The parameter cannot be converted to a numeric value: {WORDS}",
+                    "The parameter cannot be converted to a numeric value",
+                ),
+                (f"1 validation error detected: Value '{WORDS}' at 'key'", "1 validation error detected"),
+                (f"Value '{WORDS}' is not valid", "Value"),
+                (f"'{WORDS}'", "ValidationException"),
+            )
         ),
         *(
             pytest.param(lambda code=code: refused(code, WORDS), CredentialsError, code, id=code)
@@ -147,7 +236,7 @@ async def test_what_the_server_answers(
 ) -> None:
     async with (
         canned(lambda _: answer()) as aws_config,
-        store_at(aws_config, accelerate=accelerate) as store,
+        store_at(aws_config, accelerate=accelerate, global_secondary_indexes=[BY_NAME]) as store,
     ):
         error = await failure(store, our_log)
     assert type(error) is kind
@@ -256,14 +345,61 @@ async def test_a_turn_without_its_user(on_load_error: str, our_log: pytest.LogCa
     assert not [word for word in PRIVATE if word in our_log.text]
 
 
-async def test_one_failed_try_is_not_the_end() -> None:
+@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize(
+    "second", ["ThrottlingException", "TransactionConflictException", "ReplicatedWriteConflictException"]
+)
+async def test_one_failed_try_is_not_the_end(second: str, accelerate: bool) -> None:
     answers = [
         refused("InternalServerError", status=500),
-        refused("ThrottlingException"),
+        refused(second),
         web.Response(text="{}", content_type=JSON),
     ]
-    async with canned(lambda _: answers.pop(0)) as aws_config, store_at(aws_config) as store:
+    async with (
+        canned(lambda _: answers.pop(0)) as aws_config,
+        store_at(aws_config, accelerate=accelerate) as store,
+    ):
         assert (await store.load("u1")).is_new
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "ThrottlingException"])
+async def test_a_limit_of_tables_is_not_a_lack_of_capacity(code: str) -> None:
+    codes = {"DescribeTable": "ResourceNotFoundException", "CreateTable": code}
+    async with (
+        canned(lambda operation: refused(codes[operation], WORDS)) as aws_config,
+        store_at(aws_config) as store,
+    ):
+        with pytest.raises(ThrottledError, match="an account has a limit of tables") as caught:
+            await store.ensure_table()
+    assert "capacity" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVED"])
+async def test_a_table_whose_key_is_gone_is_not_waited_for(status: str) -> None:
+    described = {
+        "TableStatus": status,
+        "AttributeDefinitions": [{"AttributeName": "userId", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "userId", "KeyType": "HASH"}],
+    }
+    async with canned(lambda _: ok(Table=described)) as aws_config, store_at(aws_config) as store:
+        with pytest.raises(AccessDeniedError, match=f"is {status}: DynamoDB could not use its KMS key"):
+            await store.ensure_table()
+
+
+async def test_looking_at_the_table_stays_within_the_time() -> None:
+    """A refused request leads to DescribeTable, which never answers."""
+    asked: list[str] = []
+
+    def answer(operation: str) -> Answer:
+        asked.append(operation)
+        return refused("ValidationException", "No good") if operation == "GetItem" else None
+
+    async with canned(answer) as aws_config, store_at(aws_config, timeout_seconds=0.5) as store:
+        with pytest.raises(BackendError, match="as invalid: No good"):
+            await store.load("u1")
+        with time_limit(0.3), pytest.raises(BackendError, match="as invalid: No good"):
+            await store.load("u1")
+    assert asked[:2] == ["GetItem", "DescribeTable"]
 
 
 async def test_a_closed_port(our_log: pytest.LogCaptureFixture) -> None:
@@ -321,11 +457,72 @@ async def test_no_region() -> None:
     assert "Set aws_config.region" in str(error)
 
 
-@pytest.mark.parametrize("endpoint_url", ["localhost:8000", "http://"])
-async def test_an_endpoint_that_is_none(endpoint_url: str) -> None:
-    error = await keyless_failure(HERE | {"endpoint_url": endpoint_url})
-    assert type(error) is BackendError
-    assert "endpoint" in str(error)
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "http://", "http://localhost:abc", "http://localhost:99999", "http://a_b:8000"]
+)
+async def test_an_endpoint_of_the_environment_that_is_none(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, url)
+    store = AsyncDynamoStore({"table_name": "Users", "aws_config": {"region": "eu-west-1"}})
+    with pytest.raises(
+        BackendError, match=r"is not the URL of one\. Set AWS_ENDPOINT_URL_DYNAMODB"
+    ) as caught:
+        await store.load("u1")
+    assert type(caught.value) is BackendError
+    await store.aclose()
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION"])
+async def test_a_blank_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, " ")
+    store: Store = AsyncDynamoStore("Users")
+    with pytest.raises(BackendError, match=f"{name} is blank in the environment"):
+        await store.load("u1")
+    await store.aclose()
+    given = {"region": "eu-west-1", "profile": "nobody"}
+    other: Store = AsyncDynamoStore({"table_name": "Users", "aws_config": given})
+    with pytest.raises(CredentialsError, match="no AWS profile 'nobody'"):
+        await other.load("u1")
+    await other.aclose()
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+async def test_a_host_name_with_an_underscore(accelerate: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker Compose makes them."""
+    resolve: Any = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host == "dynamodb_local" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    async with canned(lambda _: ok()) as aws_config:
+        here = aws_config | {
+            "endpoint_url": aws_config["endpoint_url"].replace("127.0.0.1", "dynamodb_local")
+        }
+        async with store_at(here, accelerate=accelerate) as store:
+            assert (await store.load("u1")).is_new
+
+
+def test_a_session_that_cannot_be_used() -> None:
+    synchronous: Any = boto3.Session(region_name="eu-west-1")
+    with pytest.raises(
+        TypeError, match=r"session is a boto3\.session\.Session; .* needs an aioboto3\.Session"
+    ):
+        AsyncDynamoStore("Users", session=synchronous)
+    config = {"table_name": "Users", "aws_config": {"profile": "dev"}}
+    with pytest.raises(ValueError, match=r"leave profile out, and give it to the session"):
+        AsyncDynamoStore(config, session=aioboto3.Session())
+
+
+@pytest.mark.parametrize(
+    ("user_id", "got"), [(None, "None"), ("", "an empty str"), (7, "int"), (b"u", "bytes")]
+)
+async def test_what_is_no_user_id(user_id: Any, got: str) -> None:
+    store: Store = AsyncDynamoStore("Users")
+    with pytest.raises(InvalidUserIdError, match=f"this one is {got}. Check where it is taken from"):
+        await store.load(user_id)
 
 
 async def test_a_region_that_cannot_be() -> None:
@@ -335,8 +532,8 @@ async def test_a_region_that_cannot_be() -> None:
 
 
 async def test_what_is_no_business_of_ours_comes_through_as_it_is() -> None:
-    class BrokenSession:
-        def client(self, *_: object, **__: object) -> object:
+    class BrokenSession(aioboto3.Session):
+        def client(self, *_: Any, **__: Any) -> Any:
             raise LookupError("broken")
 
     session: Any = BrokenSession()

@@ -16,6 +16,7 @@ from async_dynamo_store import (
     ItemTooLargeError,
     UnsupportedValueError,
 )
+from async_dynamo_store.errors import shown_path
 from tests.case_ids import case_id
 from tests.engines.conftest import Item, MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
@@ -191,7 +192,7 @@ async def test_what_dynamodb_cannot_hold_is_not_sent(
         await store.set("u1", "a.b", value)
     for caught in (saving.value, setting.value):
         assert caught.path.startswith(f"user.{path}")
-        assert str(caught).startswith(f"{caught.path}: ")
+        assert str(caught).startswith(f"{shown_path(caught.path)}: ")
     assert operations(proxy) == []
 
 

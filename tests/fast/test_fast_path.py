@@ -455,5 +455,5 @@ async def test_a_client_of_another_make_goes_the_stock_way(
 
 def the_fast_path(store: AsyncDynamoStore) -> FastPath:
     (connection,) = store._client._connections.values()
-    assert connection.fast is not None
-    return connection.fast
+    assert connection._fast is not None
+    return connection._fast

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,21 @@ async def test_no_more_connections_than_the_client_may_have() -> None:
             await asyncio.gather(*(store.load(f"user{number}") for number in range(60)))
         assert len(server.seen) == 60
         assert len(server.peers) == 3
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+async def test_a_connection_is_kept_from_one_request_of_a_talk_to_the_next(
+    accelerate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = 0.0
+    monkeypatch.setattr("aiohttp.connector.monotonic", lambda: time.monotonic() + later)
+    connections: list[int] = []
+    async with recorder() as server, opened(server.url, accelerate=accelerate) as store:
+        for seconds in (0, 20, 50, 70):
+            later += seconds
+            await a_turn(store)
+            connections.append(len(server.peers))
+    assert connections == [1, 1, 1, 2]
 
 
 async def test_a_connection_that_died_while_idle_is_healed_within_the_call() -> None:

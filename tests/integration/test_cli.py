@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from typer.testing import CliRunner
 
-from async_dynamo_store import AsyncDynamoStore, DynamoDbConfig
+from async_dynamo_store import AsyncDynamoStore, AwsConfig, DynamoDbConfig
 from async_dynamo_store.cli.commands import commands
 from async_dynamo_store.dynamodb.policy import iam_policy
 
@@ -119,7 +120,7 @@ def test_wrong_settings_are_told_without_a_secret(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__SECRET_ACCESS_KEY", "s3cret")
     failed = CliRunner().invoke(commands, ["policy"])
     assert failed.exit_code == 1
-    assert "table_name: Field required" in failed.output
+    assert "table_name: Value error, no table is named: set VOICE_DB_TABLE_NAME" in failed.output
     assert "aws_config: Value error, access_key_id and secret_access_key go together" in failed.output
     assert "s3cret" not in failed.output
 
@@ -134,7 +135,16 @@ def test_without_its_extra_the_command_says_which(missing: str) -> None:
     code = f"import sys; sys.modules['{missing}'] = None; from async_dynamo_store.cli import main; main()"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert failed.returncode == 1
-    assert failed.stderr == "This command needs an extra: pip install 'async-dynamo-store[cli,embedded]'\n"
+    assert failed.stderr == "This command needs an extra: pip install 'async-dynamo-store[cli]'\n"
+
+
+def test_the_demo_without_its_database_says_which_extra_has_it() -> None:
+    code = "import sys; sys.modules['moto'] = None; sys.argv[1:] = ['demo']; from async_dynamo_store.cli import main; main()"
+    failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert (
+        failed.stderr == "type 'embedded' needs moto's server: pip install 'async-dynamo-store[embedded]'\n"
+    )
 
 
 def test_another_missing_module_is_not_taken_for_the_extra() -> None:
@@ -173,3 +183,35 @@ def test_the_policy_grants_what_the_configuration_needs(
     resources = [statement["Resource"] for statement in policy["Statement"]]
     assert resources == [table] * (len(actions) - len(index)) + index
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
+
+
+KNOWN = botocore.session.Session().get_available_partitions()
+PARTITIONS = {
+    "aws": "eu-west-1",
+    "aws-cn": "cn-north-1",
+    "aws-eusc": "eusc-de-east-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-us-gov": "us-gov-west-1",
+}
+
+
+@pytest.mark.parametrize("partition", sorted(PARTITIONS.keys() & KNOWN))  # the oldest botocore knows fewer
+def test_the_policy_is_for_the_partition_of_the_region(
+    partition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = PARTITIONS[partition]
+    policy = iam_policy(DynamoDbConfig(table_name="Users", aws_config=AwsConfig(region=region)))
+    assert policy["Statement"][0]["Resource"] == f"arn:{partition}:dynamodb:{region}:*:table/Users"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    policy = iam_policy(DynamoDbConfig(table_name="Users"))
+    assert policy["Statement"][0]["Resource"] == f"arn:{partition}:dynamodb:*:*:table/Users"
+
+
+@pytest.mark.parametrize("variable", ["AWS_DEFAULT_REGION", "AWS_PROFILE"])
+def test_the_policy_of_a_region_that_nobody_knows(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "nowhere")
+    policy = iam_policy(DynamoDbConfig(table_name="Users"))
+    assert policy["Statement"][0]["Resource"] == "arn:aws:dynamodb:*:*:table/Users"

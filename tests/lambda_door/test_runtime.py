@@ -44,7 +44,9 @@ async def test_the_client_is_there_before_the_first_request_and_nothing_is_sent_
 async def test_a_client_that_cannot_be_made_is_the_first_turns_error(start: StartFunction) -> None:
     async with start(VOICE_DB_AWS_CONFIG__PROFILE="absent") as function:
         await function.until(function.api.waiting.wait())
-        assert "The first request has to try again to make the client: No AWS credentials" in function.log
+        assert (
+            "The first request has to try again to make the client: There is no AWS profile" in function.log
+        )
         with pytest.raises(FunctionError, match="CredentialsError"):
             await function(intent("Score"))
 

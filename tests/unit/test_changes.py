@@ -158,7 +158,7 @@ def test_a_counter_in_a_map_of_its_own_is_kept_in_any_order() -> None:
 
 
 def test_a_sum_of_too_many_digits_names_its_path() -> None:
-    with pytest.raises(UnsupportedValueError, match=r"^stats\.visits: .*38 digits"):
+    with pytest.raises(UnsupportedValueError, match=r"^stats\.…: .*38 digits"):
         apply({"stats": {"M": {"visits": {"N": "1E+50"}}}}, [Increment(("stats", "visits"), ONE, ONE)])
 
 

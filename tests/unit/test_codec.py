@@ -13,7 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_dynamo_store.errors import ItemTooLargeError, UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.errors import (
+    ItemTooLargeError,
+    UnreadableItemError,
+    UnsupportedValueError,
+    shown_path,
+)
 from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.numbers import number
 from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size, item_size, size_of
@@ -168,7 +173,7 @@ REFUSED: list[tuple[Any, str, str]] = [
 def test_refused(value: Any, where: str, reason: str) -> None:
     with pytest.raises(UnsupportedValueError, match=reason) as caught:
         encode(value)
-    assert str(caught.value).startswith(f"{where}: ")
+    assert str(caught.value).startswith(f"{shown_path(where) if where != 'the value' else where}: ")
     assert caught.value.path == ("" if where == "the value" else where)
 
 

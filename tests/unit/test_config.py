@@ -359,7 +359,7 @@ def test_settings_from_the_environment(env: pytest.MonkeyPatch) -> None:
         "TIMEOUT_SECONDS": "1.5",
     }.items():
         env.setenv(f"VOICE_DB_{name}", value)
-    env.setenv("VOICE_DB_OF_ANOTHER", "x")
+    env.setenv("VOICE_DBX_OF_ANOTHER", "x")
     settings = DynamoDbSettings()
     assert read_config(settings) is settings
     assert (
@@ -403,6 +403,60 @@ def test_a_typo_in_the_file(env: pytest.MonkeyPatch, tmp_path: Path, name: str) 
     assert SECRET not in str(caught.value)
 
 
-def test_no_table_name(env: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValidationError, match="table_name\n  Field required"):
+def test_a_typo_in_the_environment(env: pytest.MonkeyPatch) -> None:
+    env.setenv("VOICE_DB_TABLE_NAME", "Users")
+    env.setenv("VOICE_DB_TABEL_NAME", SECRET)
+    env.setenv("voice_db_aws__region", SECRET)
+    with pytest.raises(
+        ValidationError, match=r"there is no setting for VOICE_DB_TABEL_NAME, voice_db_aws__region: check"
+    ) as caught:
         DynamoDbSettings()
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", [True, False])
+def test_no_table_name(env: pytest.MonkeyPatch, blank: bool) -> None:
+    if blank:
+        env.setenv("VOICE_DB_TABLE_NAME", "")
+    with pytest.raises(ValidationError, match=r"table_name\n.*no table is named: set VOICE_DB_TABLE_NAME"):
+        DynamoDbSettings()
+
+
+@pytest.mark.parametrize("name", ["REGION", "PROFILE", "ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"])
+@pytest.mark.parametrize("value", ["", "  "])
+def test_a_blank_variable(env: pytest.MonkeyPatch, name: str, value: str) -> None:
+    env.setenv("VOICE_DB_TABLE_NAME", "Users")
+    env.setenv(f"VOICE_DB_AWS_CONFIG__{name}", value)
+    with pytest.raises(ValidationError, match=rf"aws_config.{name.lower()}\n.*it is blank"):
+        DynamoDbSettings()
+
+
+@pytest.mark.parametrize("field", sorted(AwsConfig.model_fields))
+@pytest.mark.parametrize("value", ["AKIA\r\nx-injected: 1", "AKIA\n", "\tAKIA", "A\0B", "A\x7fB", " AKIA"])
+def test_what_goes_onto_the_wire_holds_no_control_characters(field: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{field}\n.*control characters"):
+        AwsConfig.model_validate({field: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:8000", "https://dynamodb.eu-west-1.amazonaws.com", "http://[::1]:8000/",
+        "http://dynamodb_local:8000", "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com/a",
+    ],
+)  # fmt: skip
+def test_endpoints(url: str) -> None:
+    assert AwsConfig(endpoint_url=url).endpoint_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000", "http://", "http://localhost:abc", "http://localhost:99999", "http://localhost:0",
+        "ftp://localhost", "http://key:word@localhost", "http://localhost?a=b", "http://localhost#a",
+        "http://local host", "http://[::1",
+    ],
+)  # fmt: skip
+def test_what_is_no_endpoint(url: str) -> None:
+    with pytest.raises(ValidationError, match="it is not the URL of an endpoint"):
+        AwsConfig(endpoint_url=url)

@@ -94,11 +94,11 @@ REFUSED: list[tuple[dict[str, Any], DataPath, Any, str]] = [
     ({"score": None}, "score", 1, "score: only a number"),
     ({"score": True}, "score", 1, "score: only a number"),
     ({}, "score", "1", "score: only a number"),
-    ({}, "a.b.score", None, "a.b.score: only a number"),
+    ({}, "a.b.score", None, "a.…: only a number"),
     ({}, "score", float("nan"), "score: DynamoDB has no NaN"),
-    ({"a": 5}, "a.score", 1, "a.score: int has no members to count in"),
-    ({"a": ["x"]}, "a.0", 1, "a.0: only a number can be incremented"),
-    ({"a": None}, "a.b.c", 1, "a.b.c: NoneType has no members to count in"),
+    ({"a": 5}, "a.score", 1, "a.…: int has no members to count in"),
+    ({"a": ["x"]}, "a.0", 1, "a.…: only a number can be incremented"),
+    ({"a": None}, "a.b.c", 1, "a.…: NoneType has no members to count in"),
 ]
 
 
@@ -161,9 +161,9 @@ def test_increment_of_a_model(path: str, by: Any, total: Any, stored: tuple[str,
     ("path", "message"),
     [
         ("points", "points: Profile has no field 'points'"),
-        ("stats.points", "stats.points: Stats has no field 'points'"),
-        ("score.x", "score.x: int has no members"),
-        ("stats.best.x", "stats.best.x: NoneType has no members"),
+        ("stats.points", "stats.…: Stats has no field 'points'"),
+        ("score.x", "score.…: int has no members"),
+        ("stats.best.x", "stats.…: NoneType has no members"),
     ],
 )
 def test_what_a_model_cannot_count(path: str, message: str) -> None:
@@ -177,7 +177,7 @@ def test_a_none_that_was_set_is_no_number_and_a_default_one_counts_as_0() -> Non
     user = record(Profile())
     assert user.increment("stats.best", 2) == 2
     user.data.stats.best = None
-    with pytest.raises(UnsupportedValueError, match=r"stats\.best: only a number"):
+    with pytest.raises(UnsupportedValueError, match=r"stats\.…: only a number"):
         user.increment("stats.best")
 
 

@@ -12,7 +12,5 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        raise SystemExit(
-            "This command needs an extra: pip install 'async-dynamo-store[cli,embedded]'"
-        ) from error
+        raise SystemExit("This command needs an extra: pip install 'async-dynamo-store[cli]'") from error
     commands()

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from rich.console import Console
 
 from async_dynamo_store.config import DynamoDbConfig
+from async_dynamo_store.dynamodb.embedded import EmbeddedMissingError
 from async_dynamo_store.dynamodb.policy import iam_policy
 from async_dynamo_store.errors import StoreError
 from async_dynamo_store.settings import DynamoDbSettings
@@ -36,7 +37,10 @@ commands = typer.Typer(
 @commands.command()
 def demo() -> None:
     """Show a skill that remembers its users, on a DynamoDB inside this process."""
-    asyncio.run(_demo.run(Console(highlight=False)))
+    try:
+        asyncio.run(_demo.run(Console(highlight=False)))
+    except EmbeddedMissingError as error:
+        raise _failure(str(error)) from error
 
 
 @commands.command()

@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from async_dynamo_store.errors import (
     AccessDeniedError,
     BackendError,
@@ -27,6 +25,13 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import Item
 
 _NOT_AUTHORIZED = re.compile(r"not authorized to perform: (\w+:\w+)")
+_POLICY = re.compile(
+    r"(with an explicit deny in an?|because no) ((?:identity-based|resource-based|service control|resource control|session|VPC"
+    r" endpoint) policy|permissions boundary)"
+)
+"""Which policy decided (IAM User Guide, 'Troubleshoot access denied error messages')."""
+CONFLICT_CODES = {"TransactionConflictException", "ReplicatedWriteConflictException"}
+"""A write that was not applied for another writer of the same item."""
 
 
 class ConditionFailed(Exception):
@@ -46,10 +51,14 @@ class TableInUse(BackendError):
 
 
 class _Answer(NamedTuple):
-    """An answer that is an error: the operation's name in the API, the table, and what DynamoDB said."""
+    """An answer that is an error: the operation's name in the API, the table, and what DynamoDB said.
+
+    `names` are those that the configuration gives: a message may show them.
+    """
 
     operation: str
     table: str
+    names: frozenset[str]
     tries: int
     code: str
     message: str
@@ -64,10 +73,24 @@ def _error(kind: type[BackendError], text: str) -> Callable[[_Answer], Exception
 
 def _access_denied(answer: _Answer) -> Exception:
     named = _NOT_AUTHORIZED.search(answer.message)
+    if "KMS key" in answer.message and not named:
+        return AccessDeniedError(
+            f"DynamoDB may not use the KMS key of the table {answer.table!r}: it is disabled, is to be deleted, or its key"
+            " policy refuses. Look at the key in the AWS console.",
+            "kms:Decrypt",
+        )
     action = named.group(1) if named else f"dynamodb:{answer.operation}"
-    return AccessDeniedError(
-        f"IAM does not allow {action} on the table {answer.table!r}. Add it to the role's policy.", action
-    )
+    decided, policy = match.groups() if (match := _POLICY.search(answer.message)) else ("", "")
+    if decided.startswith("with"):
+        article = "An" if decided.endswith("an") else "A"
+        advice = (
+            f"{article} {policy} denies it explicitly, and no other policy outweighs that: change that one."
+        )
+    elif policy not in ("", "identity-based policy"):
+        advice = f"The {policy} has to allow it, besides the role's policy."
+    else:
+        advice = "Add it to the role's policy."
+    return AccessDeniedError(f"IAM does not allow {action} on the table {answer.table!r}. {advice}", action)
 
 
 def _too_large(answer: _Answer) -> Exception:
@@ -80,7 +103,101 @@ def _invalid(answer: _Answer) -> Exception:
     if "exceeded the maximum allowed size" in answer.message:
         return _too_large(answer)
     return InvalidRequest(
-        f"DynamoDB refused {answer.operation} on the table {answer.table!r} as invalid ({answer.code})."
+        f"DynamoDB refused {answer.operation} on the table {answer.table!r} as invalid: {_without_values(answer)}."
+    )
+
+
+_SCHEMA_WORDS = frozenset(
+    [
+        "Actual",
+        "B",
+        "BINARY",
+        "BOOL",
+        "Consistent",
+        "Expected",
+        "HASH",
+        "Index",
+        "IndexKey",
+        "IndexName",
+        "Item",
+        "Key",
+        "L",
+        "M",
+        "Missing",
+        "N",
+        "NS",
+        "Number",
+        "RANGE",
+        "S",
+        "SS",
+        "STRING",
+        "Size",
+        "Type",
+        "a",
+        "actual",
+        "allowed",
+        "and",
+        "attribute",
+        "column",
+        "element",
+        "empty",
+        "exceeded",
+        "expected",
+        "for",
+        "has",
+        "have",
+        "hash",
+        "in",
+        "index",
+        "indexes",
+        "is",
+        "item",
+        "key",
+        "keys",
+        "length",
+        "maximum",
+        "mismatch",
+        "missed",
+        "missing",
+        "must",
+        "name",
+        "not",
+        "number",
+        "of",
+        "on",
+        "or",
+        "range",
+        "schema",
+        "secondary",
+        "size",
+        "specified",
+        "string",
+        "supported",
+        "table",
+        "than",
+        "the",
+        "to",
+        "type",
+        "value",
+    ]
+)
+"""Words of DynamoDB's that stand beside names in what it says of keys and indexes."""
+
+
+def _without_values(answer: _Answer) -> str:
+    """What DynamoDB said, up to where it may quote a user's data: names that the configuration gives are none."""
+    general, _, detail = answer.message.partition(": ")
+    general = re.split(r"[\"'`\[({<=]", general, maxsplit=1)[0].strip(" .")
+    words = (word.strip("[](){}.,;:") for word in detail.split())
+    if detail and all(word in _SCHEMA_WORDS or word in answer.names for word in words if word):
+        return f"{general}: {detail.strip(' .')}"
+    return general or answer.code
+
+
+def _limited(answer: _Answer) -> Exception:
+    return ThrottledError(
+        f"AWS refused {answer.operation} on the table {answer.table!r} ({answer.code}): an account has a limit of tables, and of"
+        " table operations at once. Wait a minute and call ensure_table() again, or ask for more in Service Quotas."
     )
 
 
@@ -88,10 +205,22 @@ _refused_credentials = _error(
     CredentialsError,
     "AWS did not accept the credentials ({code}). Check the keys, that they have not expired, and the clock of this machine.",
 )
-_throttled = _error(
+_too_fast = _error(
     ThrottledError,
     "DynamoDB throttled {operation} on the table {table!r} ({code}), on each of {tries} tries. Raise its capacity, or use"
     " billing_mode PAY_PER_REQUEST.",
+)
+_TABLE_OPERATIONS = {"CreateTable", "DescribeTable", "UpdateTimeToLive", "DescribeTimeToLive"}
+
+
+def _throttled(answer: _Answer) -> Exception:
+    return (_limited if answer.operation in _TABLE_OPERATIONS else _too_fast)(answer)
+
+
+_conflict = _error(
+    UnavailableError,
+    "DynamoDB did not apply {operation} on the table {table!r} ({code}): another writer was writing the same item, on each of"
+    " {tries} tries. Try it again.",
 )
 _failed = _error(
     UnavailableError, "DynamoDB answered {operation} with {status} ({code}), on each of {tries} tries."
@@ -115,9 +244,8 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     "MissingAuthenticationTokenException": _refused_credentials,
     "RequestExpired": _refused_credentials,
     "UnrecognizedClientException": _refused_credentials,
-    "LimitExceededException": _throttled,
+    "LimitExceededException": _limited,
     "ProvisionedThroughputExceededException": _throttled,
-    "ReplicatedWriteConflictException": _throttled,
     "RequestLimitExceeded": _throttled,
     "Throttling": _throttled,
     "ThrottlingException": _throttled,
@@ -129,11 +257,12 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     ),
     "ItemCollectionSizeLimitExceededException": _too_large,
     "ValidationException": _invalid,
+    **dict.fromkeys(CONFLICT_CODES, _conflict),
 }
 
-_NO_CREDENTIALS = (
-    "No AWS credentials were found. On AWS give the function a role; elsewhere set aws_config, AWS_PROFILE, or"
-    " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+ENDPOINT_IS_NONE = (
+    "The endpoint that the environment or the AWS profile names is not the URL of one. Set AWS_ENDPOINT_URL_DYNAMODB,"
+    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000."
 )
 _UNREACHABLE = (
     "DynamoDB could not be reached for {operation} ({kind}). Check the region (aws_config.region), the endpoint and"
@@ -144,12 +273,6 @@ _BY_EXCEPTION: Mapping[str, tuple[type[BackendError], str]] = {
         BackendError,
         "No AWS region is set. Set aws_config.region, or AWS_DEFAULT_REGION in the environment.",
     ),
-    "NoCredentialsError": (CredentialsError, _NO_CREDENTIALS),
-    "PartialCredentialsError": (CredentialsError, _NO_CREDENTIALS),
-    "CredentialRetrievalError": (CredentialsError, _NO_CREDENTIALS),
-    "ProfileNotFound": (CredentialsError, _NO_CREDENTIALS),
-    "SSOError": (CredentialsError, _NO_CREDENTIALS),
-    "TokenRetrievalError": (CredentialsError, _NO_CREDENTIALS),
     "HTTPClientError": (UnavailableError, _UNREACHABLE),
     "ConnectionError": (UnavailableError, _UNREACHABLE),
     "ChecksumError": (UnavailableError, _UNREACHABLE),
@@ -177,9 +300,7 @@ def typed(error: Exception, operation: str, config: DynamoDbConfig) -> Exception
     if isinstance(error, ClientError):
         return _answered(error.response, name, config)
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
-        return BackendError(
-            "aws_config.endpoint_url is not a URL. Give the whole of it, such as http://localhost:8000."
-        )
+        return BackendError(ENDPOINT_IS_NONE)
     for base in type(error).__mro__:
         if base.__name__ in _BY_EXCEPTION and base.__module__.startswith(("botocore", "aiobotocore", "json")):
             kind, text = _BY_EXCEPTION[base.__name__]
@@ -191,6 +312,7 @@ def _answered(response: Any, operation: str, config: DynamoDbConfig) -> Exceptio
     answer = _Answer(
         operation=operation,
         table=config.table_name,
+        names=_names(config),
         tries=config.max_attempts,
         code=response["Error"].get("Code", ""),
         message=response["Error"].get("Message", ""),
@@ -200,14 +322,13 @@ def _answered(response: Any, operation: str, config: DynamoDbConfig) -> Exceptio
     return _BY_CODE.get(answer.code, _failed if answer.status >= 500 else _unknown)(answer)
 
 
-def check_answer(*, response_dict: Any, operation_model: Any, **_: Any) -> None:
-    """A hook of botocore's, before it parses: a 200 that is not DynamoDB's, such as a proxy's page, is no empty answer."""
-    if response_dict["status_code"] != 200:
-        return
-    kind = response_dict["headers"].get("content-type", "nothing")
-    if not kind.startswith("application/x-amz-json"):
-        raise UnavailableError(
-            f"What answered {operation_model.name} is not DynamoDB (it sent {kind}). Check the endpoint, and"
-            " proxies on the way."
-        )
-    orjson.loads(response_dict["body"])
+def _names(config: DynamoDbConfig) -> frozenset[str]:
+    indexes = config.global_secondary_indexes
+    return frozenset(
+        [
+            config.table_name,
+            *(name for name, _, _ in config.key_schema),
+            *(index.index_name for index in indexes),
+            *(key.attribute_name for index in indexes for key in index.keys),
+        ]
+    )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import os
 import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from async_dynamo_store.errors import StoreClosedError
+from async_dynamo_store.errors import StoreClosedError, UnavailableError
 
 from .answers import typed
-from .connection import Connection, open_client
-from .deadline import deadline, run_within, time_left
+from .connection import Connection, check_session, open_client
+from .credentials import credentials_error, overdue_error
+from .deadline import run_within, time_left
 
 if TYPE_CHECKING:
     import aioboto3
@@ -34,6 +36,7 @@ class Client:
     def __init__(
         self, config: DynamoDbConfig, session: aioboto3.Session | None, find_aws: FindAws, *, accelerate: bool
     ) -> None:
+        check_session(session, config.aws_config)
         self._config = config
         self._accelerate = accelerate
         self._session = session
@@ -45,9 +48,10 @@ class Client:
         """Make the client of the running event loop, if there is none.
 
         The first task that asks makes it, the others wait for the same one. Raises `StoreClosedError` after
-        `aclose`, `CredentialsError` for a profile that does not exist.
+        `aclose`, and `CredentialsError` when a source of credentials fails or takes longer than
+        `timeout_seconds`.
         """
-        await self._connect()
+        await self._connect(self._config.timeout_seconds)
 
     async def aclose(self) -> None:
         """Close the running loop's client; calls after this raise `StoreClosedError`."""
@@ -68,16 +72,7 @@ class Client:
         """
         try:
             connection = self._connection() or await self._connect()
-            async with asyncio.timeout(None) as under_way:
-                connection.timer.watch(under_way, deadline())
-                try:
-                    botocore_call = partial(getattr(connection.client, operation), **parameters)
-                    fast = connection.fast
-                    return await (
-                        fast.call(operation, parameters, botocore_call) if fast else botocore_call()
-                    )
-                finally:
-                    connection.timer.forget(under_way)
+            return await connection.call(operation, parameters)
         except StoreClosedError:
             raise
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
@@ -95,31 +90,65 @@ class Client:
         connection = self._connections.get(asyncio.get_running_loop())
         return connection if connection and connection.client and not self._is_closed else None
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, seconds: float = math.inf) -> Connection:
         if self._is_closed:
             raise StoreClosedError("This store is closed. Make a new AsyncDynamoStore, or close it later.")
         loop = asyncio.get_running_loop()
         connection = self._connections.get(loop)
         if connection is None:
             self._drop_dead_loops()
-            connection = self._connections[loop] = Connection(loop, self._open, accelerate=self._accelerate)
-        left = time_left()
+            connection = Connection(loop, self._open, self._profile, accelerate=self._accelerate)
+            self._connections[loop] = connection
+            connection.opening.add_done_callback(partial(self._forget_failed, loop, connection))
         try:
-            async with asyncio.timeout(None if left == math.inf else left):
-                await asyncio.shield(connection.opening)
+            await self._opened(connection, seconds)
+        except asyncio.CancelledError as error:
+            if not connection.opening.cancelled():
+                raise
+            self._raise_closed(error)
+            raise UnavailableError(
+                "disconnect() was called while the client was being made. Try the call again."
+            ) from error
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
-            if connection.opening.done() and self._connections.get(loop) is connection:
-                del self._connections[loop]
             self._raise_typed(error, "open")
         return connection
+
+    async def _opened(self, connection: Connection, seconds: float) -> None:
+        """Wait for a client that is being made, for a source of credentials no longer than `seconds`."""
+        left = time_left()
+        limit = min(seconds, left)
+        _, waiting = await asyncio.wait([connection.opening], timeout=None if limit == math.inf else limit)
+        if waiting:
+            overdue = overdue_error(connection.opening, self._profile)
+            if overdue:
+                raise overdue
+            if left <= seconds:
+                raise TimeoutError
+        await asyncio.shield(connection.opening)
+
+    def _forget_failed(
+        self, loop: asyncio.AbstractEventLoop, connection: Connection, opening: asyncio.Task[None]
+    ) -> None:
+        """The next call makes another client; whoever waited for this one has the error."""
+        if (opening.cancelled() or opening.exception()) and self._connections.get(loop) is connection:
+            del self._connections[loop]
 
     async def _open(self, stack: AsyncExitStack) -> DynamoDBClient:
         return await open_client(self._config, await self._find_aws(), self._session, stack)
 
-    def _raise_typed(self, error: Exception, operation: str) -> NoReturn:
+    def _raise_closed(self, error: BaseException) -> None:
         if self._is_closed:
             raise StoreClosedError("This store was closed while it was in use. Close it later.") from error
-        ours = typed(error, operation, self._config)
+
+    @property
+    def _profile(self) -> str:
+        """The AWS profile that a message is to name."""
+        aws = self._config.aws_config
+        return (aws and aws.profile) or os.environ.get("AWS_PROFILE") or "default"
+
+    def _raise_typed(self, error: Exception, operation: str) -> NoReturn:
+        self._raise_closed(error)
+        ours = credentials_error(error, self._profile) or typed(error, operation, self._config)
         if ours is None:
             raise error
         raise ours from error
@@ -131,8 +160,15 @@ class Client:
             return
         for connection in filter(None, dead):
             connection.drop()
-        # asyncio warns of each socket that a dead loop has left open when it is collected: here, where it is
-        # expected, and not later.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        # asyncio warns of each socket that a dead loop has left open when it is collected. Where that would be seen, it is
+        # collected here, where it is expected; elsewhere Python does it in its own time, since a full collection stops every
+        # thread of the process.
+        if _is_shown(ResourceWarning):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
+
+
+def _is_shown(warning: type[Warning]) -> bool:
+    actions = (action for action, _, category, _, _ in warnings.filters if issubclass(warning, category))
+    return next(actions, "default") != "ignore"

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .answers import check_answer
-from .deadline import CallTimer
+from async_dynamo_store.config import AwsConfig, is_endpoint
+from async_dynamo_store.errors import BackendError, UnavailableError
+
+from .answers import ENDPOINT_IS_NONE
+from .credentials import CredentialsStep
+from .deadline import CallTimer, deadline
+from .hooks import check_answer, retry_conflicts
 
 if TYPE_CHECKING:
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-    from async_dynamo_store.config import AwsConfig, DynamoDbConfig
+    from async_dynamo_store.config import DynamoDbConfig
 
-    from .fast.path import FastPath
+    from .fast.path import BotocoreCall, FastPath
 
 log = logging.getLogger(__name__)
 
@@ -25,33 +32,75 @@ OpenClient = Callable[[AsyncExitStack], Awaitable["DynamoDBClient"]]
 
 _CONNECTIONS = 100
 """botocore's 10 would starve tasks when many turns are in flight."""
+_IDLE_SECONDS = 60.0
+"""How long an idle connection is kept, as the AWS SDK for Java does: aiobotocore's 12 are over between two requests of a talk.
+
+A new one costs 2 to 3 ms of processor time and three round trips. One that DynamoDB has closed meanwhile costs a second try.
+"""
 
 
 class Connection:
     """An aioboto3 client, being opened or open, in one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, open_client: OpenClient, *, accelerate: bool) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, open_client: OpenClient, profile: str, *, accelerate: bool
+    ) -> None:
         self.client: DynamoDBClient | None = None
-        self.fast: FastPath | None = None
-        self.timer = CallTimer(loop)
+        self._fast: FastPath | None = None
+        self._timer = CallTimer(loop)
         self._stack = AsyncExitStack()
-        self.opening = loop.create_task(self._open(open_client, accelerate=accelerate))
+        self._is_closing = False
+        self.opening = loop.create_task(self._open(open_client, profile, accelerate=accelerate))
 
-    async def _open(self, open_client: OpenClient, *, accelerate: bool) -> None:
+    async def _open(self, open_client: OpenClient, profile: str, *, accelerate: bool) -> None:
         client = await open_client(self._stack)
+        from .fast.private import credentials_of
+
+        self._credentials = CredentialsStep(credentials_of(client), profile)
         if accelerate:
             from .fast.path import fast_path
 
-            self.fast = fast_path(client)
+            self._fast = fast_path(client)
         self.client = client
 
+    async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One operation of the open client, ended at the deadline.
+
+        Raises `CredentialsError`, TimeoutError, `UnavailableError` when the client is closed meanwhile, and
+        botocore's errors.
+        """
+        has_keys = False
+        try:
+            async with asyncio.timeout(None) as under_way:
+                self._timer.watch(under_way, deadline())
+                try:
+                    keys = await self._credentials.keys()
+                    has_keys = True
+                    botocore_call: BotocoreCall = partial(getattr(self.client, operation), **parameters)
+                    if self._fast and keys:
+                        return await self._fast.call(operation, parameters, keys, botocore_call)
+                    return await botocore_call()
+                finally:
+                    self._timer.forget(under_way)
+        except TimeoutError as error:
+            if self._is_closing:
+                raise UnavailableError(
+                    "disconnect() closed the client while DynamoDB was waited for. Whether a write has landed is not"
+                    " known: try it again."
+                ) from error
+            if not has_keys:
+                self._credentials.raise_overdue(error)
+            raise
+
     async def close(self) -> None:
-        """Close the client.
+        """Close the client, or stop opening it.
 
         Calls under way end first: botocore would try them again, on connections that nobody closes.
         """
+        self._is_closing = True
+        self.opening.cancel()
         await asyncio.wait([self.opening])
-        await self.timer.end_all()
+        await self._timer.end_all()
         await self._stack.aclose()
 
     def drop(self) -> None:
@@ -65,22 +114,46 @@ class Connection:
         closing.close()
 
 
+def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> None:
+    """Raises TypeError and ValueError for a session of the user's own that a store cannot use."""
+    if session is None:
+        return
+    import aioboto3
+
+    kind = type(session)
+    if not isinstance(session, aioboto3.Session):
+        raise TypeError(
+            f"session is a {kind.__module__}.{kind.__qualname__}; the store is asynchronous and needs an aioboto3.Session"
+        )
+    if aws and aws.profile:
+        raise ValueError(
+            "session and aws_config.profile both choose a profile: leave profile out, and give it to the session"
+            " (aioboto3.Session(profile_name=...))"
+        )
+
+
 async def open_client(
     config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
 ) -> DynamoDBClient:
-    """Make an aioboto3 client, which is closed with the stack. It sends nothing."""
+    """Make an aioboto3 client, which is closed with the stack. DynamoDB is not asked; a source of credentials may be."""
     import aioboto3
-    from botocore.config import Config
+    from aiobotocore.config import AioConfig
 
-    made: Any = session or aioboto3.Session(profile_name=aws.profile if aws else None)
+    aws = aws or AwsConfig()
+    if session is None:
+        _check_variables(aws)
+    made: Any = session or aioboto3.Session(profile_name=aws.profile)
     # Half of the budget for one try, so that a connection that died leaves time for another.
     one_try = config.timeout_seconds / min(config.max_attempts, 2)
-    # A session of the user's own keeps its own number of connections.
-    pool: dict[str, Any] = {} if session else {"max_pool_connections": _CONNECTIONS}
+    # A session of the user's own keeps its own number of connections, and their time.
+    pool: dict[str, Any] = {}
+    if session is None:
+        pool["max_pool_connections"] = _CONNECTIONS
+        pool["connector_args"] = {"keepalive_timeout": _IDLE_SECONDS}
     client: DynamoDBClient = await stack.enter_async_context(
         made.client(
             "dynamodb",
-            config=Config(
+            config=AioConfig(
                 connect_timeout=one_try,
                 read_timeout=one_try,
                 retries={"total_max_attempts": config.max_attempts},
@@ -88,21 +161,31 @@ async def open_client(
                 user_agent_extra="async-dynamo-store",
                 **pool,
             ),
-            **_endpoint_and_credentials(aws),
+            region_name=aws.region,
+            endpoint_url=aws.endpoint_url and aws.endpoint_url.replace("_", "x"),
+            aws_access_key_id=aws.access_key_id,
+            aws_secret_access_key=aws.secret_access_key and aws.secret_access_key.get_secret_value(),
+            aws_session_token=aws.session_token and aws.session_token.get_secret_value(),
         )
     )
-    client.meta.events.register("before-parse.dynamodb", check_answer)
+    if aws.endpoint_url and "_" in aws.endpoint_url:
+        # botocore refuses host names with an underscore, as Docker Compose makes them; only in its check when it makes a client.
+        from .fast.private import set_endpoint
+
+        set_endpoint(client, aws.endpoint_url)
+    elif not is_endpoint(client.meta.endpoint_url):
+        raise BackendError(ENDPOINT_IS_NONE)
+    events: Any = client.meta.events
+    events.register("before-parse.dynamodb", check_answer)
+    events.register("needs-retry.dynamodb", retry_conflicts(config.max_attempts))
     log.debug("DynamoDB client opened")
     return client
 
 
-def _endpoint_and_credentials(aws: AwsConfig | None) -> dict[str, Any]:
-    if aws is None:
-        return {}
-    return {
-        "region_name": aws.region,
-        "endpoint_url": aws.endpoint_url,
-        "aws_access_key_id": aws.access_key_id,
-        "aws_secret_access_key": aws.secret_access_key.get_secret_value() if aws.secret_access_key else None,
-        "aws_session_token": aws.session_token.get_secret_value() if aws.session_token else None,
-    }
+def _check_variables(aws: AwsConfig) -> None:
+    """What botocore reads from the environment where the configuration leaves it out; a blank value is never meant."""
+    profile = () if aws.profile else ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    region = () if aws.region else ("AWS_DEFAULT_REGION",)
+    for name in (*profile, *region):
+        if not os.environ.get(name, "set").strip():
+            raise BackendError(f"{name} is blank in the environment. Give it a value, or unset it.")

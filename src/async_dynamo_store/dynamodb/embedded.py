@@ -23,10 +23,14 @@ _users: weakref.WeakSet[object] = weakref.WeakSet()
 _server: BaseWSGIServer | None = None
 
 
+class EmbeddedMissingError(ImportError):
+    """The extra `embedded` is not installed."""
+
+
 def start(user: object) -> str:
     """Start the server, or join the one that runs; returns its URL.
 
-    Blocks for about a second. Raises ImportError without moto.
+    Blocks for about a second. Raises `EmbeddedMissingError` without moto.
     """
     global _server  # noqa: PLW0603 - moto's tables belong to the process, so its server does too
     with _lock:
@@ -60,7 +64,7 @@ def _make_server() -> BaseWSGIServer:
         from moto.moto_server.werkzeug_app import create_backend_app  # pyright: ignore[reportMissingTypeStubs]
         from werkzeug.serving import WSGIRequestHandler, make_server
     except ImportError as error:
-        raise ImportError(
+        raise EmbeddedMissingError(
             "type 'embedded' needs moto's server: pip install 'async-dynamo-store[embedded]'"
         ) from error
 

@@ -16,10 +16,11 @@ def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
     """The identity-based policy, as JSON, that turns and atomic verbs need with this configuration.
 
     Beyond it `load_many` needs `dynamodb:BatchGetItem`, and `scan` needs `dynamodb:Scan`. The account is `*`:
-    put yours there.
+    put yours there. The partition (`aws`, `aws-cn`, `aws-us-gov`, …) is that of the configured region, else of the
+    environment's.
     """
     region = config.aws_config.region if config.aws_config else None
-    table = f"arn:aws:dynamodb:{region or '*'}:*:table/{config.table_name}"
+    table = f"arn:{_partition(region)}:dynamodb:{region or '*'}:*:table/{config.table_name}"
     statements = [_allow("UserItems", _ON_ITEMS, table)]
     if config.create_table_on_init:
         creation = ["CreateTable", "DescribeTable"] + (["UpdateTimeToLive"] if config.ttl else [])
@@ -27,6 +28,18 @@ def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
     if config.global_secondary_indexes:
         statements.append(_allow("IndexQueries", ["Query"], f"{table}/index/*"))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _partition(region: str | None) -> str:
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
+
+    session = Session()
+    try:
+        name = region or session.get_config_variable("region")
+        return str(session.get_partition_for_region(name)) if name else "aws"
+    except BotoCoreError:
+        return "aws"
 
 
 def _allow(sid: str, actions: Sequence[str], resource: str) -> dict[str, Any]:

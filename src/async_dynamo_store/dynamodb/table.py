@@ -8,7 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from async_dynamo_store.errors import BackendError, TableMismatchError, TableNotFoundError, UnavailableError
+from async_dynamo_store.errors import (
+    AccessDeniedError,
+    BackendError,
+    TableMismatchError,
+    TableNotFoundError,
+    UnavailableError,
+)
 
 from .answers import InvalidRequest, TableInUse
 from .deadline import time_left
@@ -113,7 +119,7 @@ class Table:
         """Raises `TableMismatchError` when the table has other keys than the configuration, which is why a request was refused."""
         try:
             described = await self._describe()
-        except BackendError:
+        except (BackendError, TimeoutError):
             return
         if described:
             self._check(described, refused)
@@ -135,6 +141,16 @@ class Table:
                 self._check(described)
                 if described["TableStatus"] in ("ACTIVE", "UPDATING"):
                     break
+                if described["TableStatus"] in (
+                    "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+                    "ARCHIVING",
+                    "ARCHIVED",
+                ):
+                    raise AccessDeniedError(
+                        f"The table {self._config.table_name!r} is {described['TableStatus']}: DynamoDB could not use its KMS"
+                        " key. Enable the key; a table that is archived has to be restored from its backup.",
+                        "kms:Decrypt",
+                    )
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_POLL_SECONDS)
         if missing:

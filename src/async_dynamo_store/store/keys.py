@@ -25,13 +25,11 @@ class Keys:
 
         Raises `InvalidUserIdError`.
         """
-        if not isinstance(user_id, str):
+        if not user_id or not isinstance(user_id, str):
+            got = type(user_id).__name__.removesuffix("Type").replace("str", "an empty str")
             raise InvalidUserIdError(
-                f"A user id is a str, and this one is {type(user_id).__qualname__}. Pass str(user_id), as it was"
-                " written before."
+                f"A user id is a str that is not empty; this one is {got}. Check where it is taken from (VoiceApp: user_id=)."
             )
-        if not user_id:
-            raise InvalidUserIdError("The user id is empty. Pass the id of a user.")
         key = f"{self._prefix}{platform}{user_id}"
         try:
             size = len(key.encode())

@@ -51,16 +51,22 @@ class Users(Generic[DataT]):
 
     async def operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """One operation within its budget; one that finds no table makes it first."""
+        checked = partial(self._checked, operation)
         try:
-            return await self._client.in_time(operation)
+            return await self._client.in_time(checked)
         except TableNotFoundError:
             if not self._config.create_table_on_init:
                 raise
             await self._table.ensure()
+        return await self._client.in_time(checked)
+
+    async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""
+        try:
+            return await operation()
         except InvalidRequest as error:
             await self._table.check_keys(error)
             raise
-        return await self._client.in_time(operation)
 
     async def read(self, key: str) -> Item | None:
         """What is stored under a key."""

@@ -20,7 +20,7 @@ import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from async_dynamo_store.dynamodb.answers import check_answer
+from async_dynamo_store.dynamodb.hooks import check_answer
 
 from .exchange import Answer, Exchanges
 from .private import ClientParts, response
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from types_aiobotocore_dynamodb import DynamoDBClient
+
+    from .private import Keys
 
     BotocoreCall = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -52,7 +54,7 @@ _OWN_HANDLERS = {
     "before-send": (__name__,),
     "response-received": (),
     "before-parse": (check_answer.__module__,),
-    "needs-retry": ("aiobotocore.retryhandler", "aiobotocore.retries.standard"),
+    "needs-retry": ("aiobotocore.retryhandler", "aiobotocore.retries.standard", check_answer.__module__),
     "after-call": ("botocore.retries.standard",),
     "after-call-error": (),
 }
@@ -86,10 +88,10 @@ class FastPath:
         self._events.register_first("before-send.dynamodb", _take_failed_try)
 
     async def call(
-        self, operation: str, parameters: dict[str, Any], botocore_call: BotocoreCall
+        self, operation: str, parameters: dict[str, Any], keys: Keys, botocore_call: BotocoreCall
     ) -> dict[str, Any]:
         """What `botocore_call`, the same call by the client's own method, would return or raise."""
-        request = await self._request(operation, parameters)
+        request = await self._request(operation, parameters, keys)
         if request is None:
             return await botocore_call()
         template, message = request
@@ -106,15 +108,12 @@ class FastPath:
             release_quota(context={}, http_response=_as_botocore_reads_it(answer, template.url))
         return _parsed(answer.body)
 
-    async def _request(self, operation: str, parameters: dict[str, Any]) -> tuple[Template, bytes] | None:
+    async def _request(
+        self, operation: str, parameters: dict[str, Any], keys: Keys
+    ) -> tuple[Template, bytes] | None:
         """What to send for a call; None when it is for botocore."""
         name = _OPERATIONS.get(operation)
-        credentials = self._parts.credentials
-        if name is None or credentials is None or not self._is_open():
-            return None
-        try:
-            keys = await credentials.get_frozen_credentials()
-        except Exception:  # noqa: BLE001 - botocore meets the same error, and says which it is
+        if name is None or not self._is_open():
             return None
         try:
             template = self._templates.get(name) or await self._learn(name, parameters)

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ClientParts",
     "ConnectorParts",
+    "Credentials",
     "Destination",
     "Keys",
     "RequestParts",
     "ResponseHandler",
+    "credentials_of",
     "response",
+    "set_endpoint",
 ]
 
 
@@ -45,6 +48,20 @@ class Credentials(Protocol):
     async def get_frozen_credentials(self) -> Keys:
         """The keys to sign with now; refreshes them when they are about to expire."""
         ...
+
+
+def credentials_of(client: DynamoDBClient) -> Credentials | None:
+    """What a client signs with; None for one that does not sign, or does not say."""
+    signer = getattr(client, "_request_signer", None)
+    credentials: Credentials | None = getattr(signer, "_credentials", None)
+    return credentials
+
+
+def set_endpoint(client: DynamoDBClient, url: str) -> None:
+    """Send a client's requests to another URL than the one that it was made with."""
+    from botocore.regions import EndpointResolverBuiltins
+
+    cast("Any", client)._ruleset_resolver._builtins[EndpointResolverBuiltins.SDK_ENDPOINT] = url
 
 
 class RequestParts(NamedTuple):
@@ -77,12 +94,6 @@ class ClientParts:
     def is_instrumented(self) -> bool:
         """Whether somebody has wrapped the method that all calls go through, as OpenTelemetry does."""
         return type(self._client)._make_api_call is not self._make_api_call
-
-    @property
-    def credentials(self) -> Credentials | None:
-        """None for a client that does not sign."""
-        credentials: Credentials | None = self._signer._credentials
-        return credentials
 
     @property
     def handlers_version(self) -> object:

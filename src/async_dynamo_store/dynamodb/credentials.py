@@ -1,0 +1,176 @@
+"""Getting credentials: a step of its own before each request, in which every failure is a `CredentialsError`.
+
+botocore lets each source of credentials fail in its own way: `FileNotFoundError` for a token file, `JSONDecodeError` for
+a process, `ClientError` for STS. Here each becomes one sentence that names the source and says what to do. What the
+source printed or answered is not shown: it may hold a secret. It is chained as `__cause__`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from traceback import walk_tb
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from async_dynamo_store.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from .fast.private import Credentials, Keys
+
+NO_CREDENTIALS = (
+    "No AWS credentials were found. On AWS give the function a role; elsewhere set aws_config, AWS_PROFILE, or"
+    " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+
+
+class _Source(NamedTuple):
+    """A source of credentials: its name in a sentence, and what to do when it fails. `{profile}` is filled in."""
+
+    name: str
+    advice: str
+
+
+_PROFILE_FILES = "~/.aws/config and ~/.aws/credentials"
+_SOURCES: Mapping[str, _Source] = {
+    "explicit": _Source("aws_config", "Set both access_key_id and secret_access_key."),
+    "env": _Source("the environment", "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
+    "assume-role": _Source(
+        "the role of the AWS profile {profile!r} (STS AssumeRole)",
+        "Check role_arn and source_profile in ~/.aws/config, and that the role trusts who asks.",
+    ),
+    "assume-role-with-web-identity": _Source(
+        "the web identity token (STS AssumeRoleWithWebIdentity)",
+        "Check AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, and that the role trusts the token's issuer.",
+    ),
+    "sso": _Source(
+        "AWS IAM Identity Center (SSO)",
+        "Run `aws sso login --profile {profile}`, and check the sso_ settings of the profile.",
+    ),
+    "custom-process": _Source(
+        "the credential_process of the AWS profile {profile!r}",
+        "Run the command by hand: it has to print the JSON that AWS describes in 'Sourcing credentials with an external"
+        " process', and to end within timeout_seconds.",
+    ),
+    "container-role": _Source(
+        "the container's credentials endpoint (ECS, EKS Pod Identity)",
+        "Check the task's role, and AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI.",
+    ),
+    "iam-role": _Source(
+        "the EC2 instance metadata service",
+        "Check that the instance has a profile with a role, and the metadata options (hop limit, IMDSv2).",
+    ),
+    "shared-credentials-file": _Source(
+        "~/.aws/credentials", "Give the profile {profile!r} both aws_access_key_id and aws_secret_access_key."
+    ),
+    "config-file": _Source(
+        "~/.aws/config", "Give the profile {profile!r} both aws_access_key_id and aws_secret_access_key."
+    ),
+}
+"""By botocore's name for the provider (`CredentialProvider.METHOD`)."""
+_OVERDUE = "it took longer than timeout_seconds"
+_ANY_SOURCE = _Source("the AWS default chain", "Check aws_config, AWS_PROFILE and the role.")
+
+
+class CredentialsStep:
+    """The step of one client. `credentials` is what the client signs with; None for a client that has none."""
+
+    def __init__(self, credentials: Credentials | None, profile: str) -> None:
+        self._credentials = credentials
+        self._profile = profile
+
+    async def keys(self) -> Keys | None:
+        """The keys to sign with now, refreshed when they are about to expire.
+
+        Raises `CredentialsError`.
+        """
+        if self._credentials is None:
+            return None
+        try:
+            return await self._credentials.get_frozen_credentials()
+        except Exception as error:
+            raise credentials_error(error, self._profile) or self._failed(_reason(error)) from error
+
+    def raise_overdue(self, error: TimeoutError) -> NoReturn:
+        """Say that the keys did not come in time."""
+        raise self._failed(_OVERDUE) from error
+
+    def _failed(self, reason: str) -> CredentialsError:
+        method: str = getattr(self._credentials, "method", "")
+        return _failure(method, self._profile, reason)
+
+
+def credentials_error(error: Exception, profile: str) -> CredentialsError | None:
+    """The `CredentialsError` for what was raised while credentials were looked for or refreshed.
+
+    None when the error came from elsewhere.
+    """
+    from botocore.exceptions import NoCredentialsError, ProfileNotFound
+
+    if isinstance(error, ProfileNotFound):
+        return CredentialsError(
+            f"There is no AWS profile {error.kwargs.get('profile')!r} in {_PROFILE_FILES}. Add it, or set aws_config.profile or"
+            " AWS_PROFILE to one that is there."
+        )
+    if isinstance(error, NoCredentialsError):
+        return CredentialsError(NO_CREDENTIALS)
+    source = _source(frame for frame, _ in walk_tb(error.__traceback__))
+    return _failure(source, profile, _reason(error)) if source else None
+
+
+def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError | None:
+    """For a client that could not be made in time: the source of credentials that its task still waits for.
+
+    None when it waits for none.
+    """
+    source = _source(_frames(opening))
+    return _failure(source, profile, _OVERDUE) if source else None
+
+
+def _failure(source: str, profile: str, reason: str) -> CredentialsError:
+    name, advice = (text.format(profile=profile) for text in _SOURCES.get(source, _ANY_SOURCE))
+    return CredentialsError(f"No AWS credentials came from {name}: {reason}. {advice}")
+
+
+def _source(frames: Iterable[FrameType]) -> str | None:
+    """Botocore's name for the source whose code runs in these frames, the innermost one: a role may need an SSO profile.
+
+    Few errors name their source, so it is read from the frames that they passed through.
+    """
+    from botocore.credentials import CredentialProvider
+    from botocore.credentials import Credentials as BotocoreCredentials
+
+    source: str | None = None
+    for frame in frames:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, CredentialProvider):
+            source = owner.METHOD
+        elif isinstance(owner, BotocoreCredentials):
+            source = owner.method
+    return source
+
+
+def _frames(task: asyncio.Task[None]) -> Iterator[FrameType]:
+    """The frames of the coroutines in which a task waits, outermost first."""
+    waiting: Any = task.get_coro()
+    while frame := getattr(waiting, "cr_frame", None):
+        yield frame
+        waiting = waiting.cr_await
+
+
+def _reason(error: Exception) -> str:
+    from botocore.exceptions import ClientError
+
+    match error:
+        case ClientError():
+            code = error.response.get("Error", {}).get("Code", "")
+            return f"{error.operation_name} was answered with {code}"
+        case json.JSONDecodeError() | UnicodeDecodeError():
+            return "what it gave is not JSON"
+        case FileNotFoundError() | PermissionError():
+            return f"the file {error.filename!r} cannot be read ({type(error).__name__})"
+        case RuntimeError() if "still expired" in str(error):
+            return "what it gave has expired"
+        case _:
+            return f"it failed ({type(error).__name__})"
