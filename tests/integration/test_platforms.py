@@ -168,7 +168,7 @@ def another(request: dict[str, Any], number: int) -> dict[str, Any]:
     """The same request as another message: Messenger's are told by their ids."""
     for entry in request.get("entry", []):
         for event in entry.get("messaging", []):
-            event.get("message", {})["mid"] = f"m{number}"
+            (event.get("message") or event.get("postback") or {})["mid"] = f"m{number}"
     return request
 
 
