@@ -39,7 +39,7 @@ A new one costs 2 to 3 ms of processor time and three round trips. One that Dyna
 """
 
 
-_PROCESS_END_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.2
 DISCONNECTED = "disconnect() closed the client while it was waited for. Whether a write has landed is not known: try it again."
 
 
@@ -99,10 +99,11 @@ class Connection:
         Calls under way end first: botocore would try them again, on connections that nobody closes.
         """
         self.is_closing = True
-        if end_process(self.opening):
-            await asyncio.wait([self.opening], timeout=_PROCESS_END_SECONDS)
-        self.opening.cancel()
-        await asyncio.wait([self.opening])
+        while not self.opening.done():
+            # A process that is just being started is there at the next look.
+            if not end_process(self.opening):
+                self.opening.cancel()
+            await asyncio.wait([self.opening], timeout=_LOOK_AGAIN_SECONDS)
         await self._timer.end_all()
         await self._stack.aclose()
 
