@@ -2,14 +2,16 @@
 
 VENV := .venv
 LOWEST := .venv-lowest
+MINISTACK := .venv-ministack
 PY := $(VENV)/bin/python
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
-COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --no-config --universal --generate-hashes \
+COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-stock test-lowest interop soak check bench requirements dynamodb-local clean
+.PHONY: help demo test test-fast test-stock test-lowest interop soak check bench requirements engines \
+	dynamodb-local ministack clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,20 +19,23 @@ help: ## what can be made
 demo: $(VENV)/demo.stamp ## a skill that remembers its users, on an embedded DynamoDB
 	@$(VENV)/bin/async-dynamo-store demo
 
-test: $(VENV)/dev.stamp dynamodb-local ## the whole suite on every engine, with coverage
+test: $(VENV)/dev.stamp engines ## the whole suite on every engine, with coverage
 	$(PY) -m pytest --cov $(ARGS)
 
-test-stock: $(VENV)/dev.stamp dynamodb-local ## what meets an engine, with the fast way off
+test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, few examples
+	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop" $(ARGS)
+
+test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast way off
 	$(PY) -m pytest --stock-way tests/engines $(ARGS)
 
-test-lowest: $(LOWEST)/lowest.stamp dynamodb-local ## the suite on the oldest versions that pyproject.toml allows
+test-lowest: $(LOWEST)/lowest.stamp engines ## the suite on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(ARGS)
 
 interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 and ASK SDK, on DynamoDB Local
 	$(PY) -m tests.interop.frameworks
 	$(PY) -m pytest -m interop tests/interop $(ARGS)
 
-soak: $(VENV)/dev.stamp dynamodb-local ## the tests that take minutes
+soak: $(VENV)/dev.stamp engines ## the tests that take minutes, and the others with many examples
 	$(PY) -m pytest -m soak $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, and the import rules
@@ -44,24 +49,31 @@ bench: $(VENV)/dev.stamp $(VENV)/bench.stamp dynamodb-local ## measure this stor
 	$(PY) -m benchmarks $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## write the pins again; UPGRADE=--upgrade takes newer versions
-	$(COMPILE) --all-extras --group dev $(UPGRADE) --output-file requirements/dev.txt
-	$(COMPILE) --all-extras --group build --constraint requirements/dev.txt --no-annotate \
+	$(COMPILE) pyproject.toml --all-extras --group dev $(UPGRADE) --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --all-extras --group build --constraint requirements/dev.txt --no-annotate \
 		--output-file requirements/demo.txt
-	$(COMPILE) --group bench --group build --constraint requirements/dev.txt --no-annotate $(UPGRADE) \
+	$(COMPILE) pyproject.toml --group bench --group build --constraint requirements/dev.txt --no-annotate $(UPGRADE) \
 		--output-file requirements/bench.txt
-	$(COMPILE) --all-extras --group build --group test --resolution lowest-direct --upgrade \
+	$(COMPILE) --group ministack $(UPGRADE) --output-file requirements/ministack.txt
+	$(COMPILE) pyproject.toml --all-extras --group build --group test --resolution lowest-direct --upgrade \
 		--output-file requirements/lowest.txt
+
+engines: dynamodb-local ministack
 
 dynamodb-local: | $(VENV)/bin/python
 	@[ -n "$$DYNAMODB_ENDPOINT" ] || $(PY) -m tests.engine_dynamodb_local
 
+ministack:
+	@[ -n "$$DYNAMODB_ENDPOINT" ] || $(MAKE) $(MINISTACK)/ministack.stamp >/dev/null 2>&1 || \
+		echo "No ministack ('make $(MINISTACK)/ministack.stamp' says why): the tests run on the other engines." >&2
+
 clean: ## remove everything that was made
-	rm -rf $(VENV) $(LOWEST) .dynamodb-local .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf $(VENV) $(LOWEST) $(MINISTACK) .dynamodb-local .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache build dist htmlcov tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment from the first Python that is new enough; PYTHON names another.
-$(VENV)/bin/python $(LOWEST)/bin/python: %/bin/python:
+$(VENV)/bin/python $(LOWEST)/bin/python $(MINISTACK)/bin/python: %/bin/python:
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			"$$python" -m venv --clear $* || { rm -rf $*; exit 1; }; \
@@ -69,6 +81,10 @@ $(VENV)/bin/python $(LOWEST)/bin/python: %/bin/python:
 		fi; \
 	done; \
 	echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..." >&2; exit 1
+
+$(MINISTACK)/ministack.stamp: requirements/ministack.txt | $(MINISTACK)/bin/python
+	$(MINISTACK)/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
+	@touch $@
 
 # VENV/NAME.stamp: VENV holds requirements/NAME.txt and this package.
 .SECONDEXPANSION:

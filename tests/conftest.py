@@ -9,27 +9,34 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import aioboto3
+import botocore.loaders
 import pytest
 from hypothesis import settings
 
 from tests import engine_dynamodb_local
-from tests.engine_process import engine_process, moto_command
+from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-COMMANDS = {"moto": moto_command, "dynamodb-local": engine_dynamodb_local.command}
+COMMANDS = {
+    "ministack": ministack_command,
+    "moto": moto_command,
+    "dynamodb-local": engine_dynamodb_local.command,
+}
 ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT")
 EVERY_ENGINE = ("endpoint",) if ENDPOINT else tuple(COMMANDS)
+MOST_WORKERS = 6  # each starts engines of its own
 LEAKS = re.compile(r"AWS_|VOICE_DB_|(https?|all|no)_proxy$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A DynamoDB to test against: `"moto"`, `"dynamodb-local"`, or `"endpoint"` for DYNAMODB_ENDPOINT's."""
+    """A DynamoDB to test against: one that `COMMANDS` names, or `"endpoint"` for DYNAMODB_ENDPOINT's."""
 
     name: str
     endpoint_url: str
@@ -38,16 +45,26 @@ class Engine:
 class Engines:
     """Which engines are to be had in this run, and why another is not."""
 
-    def __init__(self) -> None:
-        self.available = EVERY_ENGINE
-        self.missing = ""
-        if ENDPOINT:
-            return
-        try:
-            engine_dynamodb_local.check()
-        except engine_dynamodb_local.MissingError as reason:
-            self.available = ("moto",)
-            self.missing = f" (no dynamodb-local: {reason})"
+    def __init__(self, *, only_one: bool) -> None:
+        missing = {} if ENDPOINT else missing_engines()
+        self.missing = "".join(f" (no {name}: {reason})" for name, reason in missing.items())
+        available = [name for name in EVERY_ENGINE if name not in missing]
+        self.one = available[0]  # of those that start and answer soonest
+        self.available = available[:1] if only_one else available
+        if "dynamodb-local" in missing and engine_dynamodb_local.required():
+            raise pytest.UsageError(f"REQUIRE_DYNAMODB_LOCAL is set{self.missing}")
+
+
+def missing_engines() -> dict[str, str]:
+    """The engines that cannot run here, with what to do about each."""
+    missing = {}
+    if not (MINISTACK / "ministack.stamp").exists():
+        missing["ministack"] = "`make ministack` installs it"
+    try:
+        engine_dynamodb_local.check()
+    except engine_dynamodb_local.MissingError as reason:
+        missing["dynamodb-local"] = str(reason)
+    return missing
 
 
 ENGINES = pytest.StashKey[Engines]()
@@ -62,12 +79,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stock-way", action="store_true", help="run with the fast way off, as with accelerate=False"
     )
+    parser.addoption(
+        "--one-engine", action="store_true", help="run the tests that take an engine on one alone"
+    )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each core and one more, as tests also wait for engines; tests named by id run in this process."""
+    named = any("::" in argument for argument in config.args)
+    return 0 if named else min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    engines = config.stash[ENGINES] = Engines()
-    if engines.missing and engine_dynamodb_local.required():
-        raise pytest.UsageError(f"REQUIRE_DYNAMODB_LOCAL is set{engines.missing}")
+    config.stash[ENGINES] = Engines(only_one=config.getoption("--one-engine"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -77,8 +101,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
+        engines = metafunc.config.stash[ENGINES]
         marker = metafunc.definition.get_closest_marker("engines")
         names = marker.args if marker else EVERY_ENGINE
+        if metafunc.definition.get_closest_marker("one_engine"):
+            names = (engines.one,)
         metafunc.parametrize("engine", names, indirect=True, scope="session")
 
 
@@ -105,6 +132,25 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"):
             patch.setenv(name, str(nowhere))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_descriptions_read_once() -> Iterator[None]:
+    """Botocore reads the description of AWS's API anew for each session, which takes longer than most tests."""
+    loader, files = botocore.loaders.Loader, botocore.loaders.JSONFileLoader
+    list_services = loader.list_available_services
+    listed: dict[tuple[str, ...], list[str]] = {}
+
+    def list_once(self: botocore.loaders.Loader, type_name: str) -> list[str]:
+        key = (type_name, *self.search_paths)
+        if key not in listed:
+            listed[key] = list_services(self, type_name)
+        return listed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "load_file", staticmethod(cache(files().load_file)))
+        patch.setattr(loader, "list_available_services", list_once)
         yield
 
 

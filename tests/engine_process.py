@@ -16,9 +16,21 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
+MINISTACK = Path(__file__).parents[1] / ".venv-ministack"
+
+
 def moto_command(port: int) -> list[str]:
     """Moto's server, apart from the moto that `type: "embedded"` runs inside the test process."""
     return [sys.executable, str(Path(__file__).with_name("engine_moto.py")), str(port)]
+
+
+def ministack_command(port: int) -> list[str]:
+    """ministack's server, in the environment that `make ministack` makes for it."""
+    return [
+        str(MINISTACK / "bin" / "python"),
+        str(Path(__file__).with_name("engine_ministack.py")),
+        str(port),
+    ]
 
 
 @contextmanager
@@ -47,10 +59,14 @@ def engine_process(command: Callable[[int], list[str]], log: Path) -> Iterator[s
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A loopback port on which nothing listens, and that no other of pytest-xdist's workers takes meanwhile."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.create_server((HOST, 0)) as server:
+            port: int = server.getsockname()[1]
+        if port // 2 % workers == worker:  # Linux gives ports of one parity
+            return port
 
 
 def wait_until_it_accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -29,7 +29,8 @@ from tests.asgi.conftest import LEFT, Connection, body, client, counting_skill, 
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import OWN_SAMPLES, sample
 
-MOTO = pytest.mark.engines("moto", "endpoint")
+pytestmark = pytest.mark.one_engine
+
 CORE = json.dumps(sample("jovo-core/launch")).encode()
 TWILIO = urlencode(sample("twilio-voice/speech"))
 MESSENGER = MessengerVerifier("app secret", verify_token="typed by hand")
@@ -306,7 +307,6 @@ async def test_the_status_says_whether_another_try_may_help(raised: Exception, s
     assert response.status_code == status
 
 
-@MOTO
 async def test_a_database_that_is_down(skill: VoiceApp[Any], proxy: FaultProxy) -> None:
     proxy.fail(None, Fault.server_error, times=100)
     async with client(unverified(skill)) as http:
@@ -315,7 +315,6 @@ async def test_a_database_that_is_down(skill: VoiceApp[Any], proxy: FaultProxy) 
     assert response.json() == {"error": "The database cannot be reached. Try again later."}
 
 
-@MOTO
 async def test_a_user_id_that_cannot_be_stored(skill: VoiceApp[Any]) -> None:
     raw = sample("jovo-core/launch")
     raw["context"]["user"]["id"] = "x" * 2049
@@ -363,7 +362,6 @@ async def test_a_body_in_pieces_is_bounded_too() -> None:
     assert connection.status == 200
 
 
-@MOTO
 async def test_a_client_that_leaves_later_has_its_turn_stored(
     skill: VoiceApp[Any], store: AsyncDynamoStore[Any], proxy: FaultProxy
 ) -> None:
@@ -388,7 +386,6 @@ STARTUP = {"type": "lifespan.startup"}
 SHUTDOWN = {"type": "lifespan.shutdown"}
 
 
-@MOTO
 async def test_the_lifespan_opens_and_closes_the_store_as_often_as_it_comes(skill: VoiceApp[Any]) -> None:
     app = unverified(skill)
     for visit in (1, 2):
@@ -420,7 +417,6 @@ async def test_an_app_without_a_database_has_a_lifespan_too() -> None:
     ]
 
 
-@MOTO
 def test_without_a_lifespan_the_store_closes_with_each_event_loop(
     engine: Any, aws_config: dict[str, str], table_name: str
 ) -> None:

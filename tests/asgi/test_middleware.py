@@ -25,8 +25,9 @@ from async_dynamo_store.integrations.middleware import UserMiddleware
 from tests.asgi.conftest import LEFT, Connection, MakeStore, body, client, header, http_scope
 from tests.faults.proxy import Fault, FaultProxy
 
+pytestmark = pytest.mark.one_engine
+
 Store = AsyncDynamoStore[Any]
-MOTO = pytest.mark.engines("moto", "endpoint")
 USER = {"x-user": "u1"}
 
 
@@ -63,7 +64,6 @@ async def test_each_request_is_a_turn(store: Store, user_id: Any) -> None:
             assert await stored(store) == {"score": expected}
 
 
-@MOTO
 async def test_nobody_is_neither_loaded_nor_saved(store: Store, proxy: FaultProxy) -> None:
     async def endpoint(request: Request) -> Response:
         assert request.state.user is None
@@ -75,7 +75,6 @@ async def test_nobody_is_neither_loaded_nor_saved(store: Store, proxy: FaultProx
     assert proxy.log == []
 
 
-@MOTO
 async def test_the_response_starts_after_the_save(store: Store, proxy: FaultProxy) -> None:
     await store.ensure_table()
     connection = Connection(starlette(store, score), scope(), body(b""))
@@ -95,7 +94,6 @@ def scope(**more: Any) -> dict[str, Any]:
 # -- what is not saved
 
 
-@MOTO
 @pytest.mark.parametrize(
     ("status", "is_saved"), [(200, True), (302, True), (399, True), (400, False), (404, False), (500, False)]
 )
@@ -109,7 +107,6 @@ async def test_an_answer_of_400_or_more_saves_nothing(store: Store, status: int,
     assert await store.exists("u1") is is_saved
 
 
-@MOTO
 async def test_an_endpoint_that_raises_saves_nothing(store: Store) -> None:
     async def endpoint(request: Request) -> Response:
         request.state.user.data["score"] = 1
@@ -122,7 +119,6 @@ async def test_an_endpoint_that_raises_saves_nothing(store: Store) -> None:
         await Connection(starlette(store, endpoint), scope(), body(b"")).run()
 
 
-@MOTO
 @pytest.mark.parametrize("reads_its_body", [True, False])
 @pytest.mark.parametrize("left", [True, False])
 async def test_a_client_that_leaves_before_the_endpoint_has_ended(
@@ -146,7 +142,6 @@ async def test_a_client_that_leaves_before_the_endpoint_has_ended(
     assert ("A client left" in caplog.text) is is_seen
 
 
-@MOTO
 async def test_a_client_that_has_left_while_the_endpoint_waits_for_it(store: Store) -> None:
     async def endpoint(request: Request) -> Response:
         await request.body()
@@ -162,7 +157,6 @@ async def test_a_client_that_has_left_while_the_endpoint_waits_for_it(store: Sto
     assert not await store.exists("u1")
 
 
-@MOTO
 async def test_a_body_that_the_endpoint_reads_after_its_response_has_started(store: Store) -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"]["user"].data["score"] = 1
@@ -176,7 +170,6 @@ async def test_a_body_that_the_endpoint_reads_after_its_response_has_started(sto
     assert await store.exists("u1")
 
 
-@MOTO
 async def test_what_changes_after_the_response_has_started_is_not_saved(store: Store) -> None:
     async def endpoint(request: Request) -> Response:
         user = request.state.user
@@ -199,7 +192,6 @@ async def test_what_changes_after_the_response_has_started_is_not_saved(store: S
 # -- a store that fails
 
 
-@MOTO
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
 async def test_a_database_that_is_down(store: Store, proxy: FaultProxy, operation: str) -> None:
     await store.ensure_table()
@@ -219,7 +211,6 @@ async def test_a_database_that_is_down(store: Store, proxy: FaultProxy, operatio
     assert later == []
 
 
-@MOTO
 async def test_a_conflict(make_store: MakeStore) -> None:
     store = make_store(on_conflict="raise")
 
@@ -234,7 +225,6 @@ async def test_a_conflict(make_store: MakeStore) -> None:
     assert await stored(store) == {"name": "Anna"}
 
 
-@MOTO
 async def test_data_that_cannot_be_stored_is_an_error_of_the_endpoints(store: Store) -> None:
     async def endpoint(request: Request) -> Response:
         request.state.user.data["score"] = object()
@@ -244,7 +234,6 @@ async def test_data_that_cannot_be_stored_is_an_error_of_the_endpoints(store: St
         assert (await http.post("/")).status_code == 500
 
 
-@MOTO
 async def test_a_user_id_that_cannot_be_stored(store: Store) -> None:
     async with client(starlette(store, score), **{"x-user": "x" * 2049}) as http:
         assert (await http.post("/")).status_code == 400
@@ -253,7 +242,6 @@ async def test_a_user_id_that_cannot_be_stored(store: Store) -> None:
 # -- lifespan
 
 
-@MOTO
 def test_the_lifespan_opens_and_closes_the_store(make_store_sync: Callable[[], Store]) -> None:
     store = make_store_sync()
     app = starlette(store, score)
@@ -264,7 +252,6 @@ def test_the_lifespan_opens_and_closes_the_store(make_store_sync: Callable[[], S
         assert not store._client._connections
 
 
-@MOTO
 def test_without_a_lifespan_the_store_closes_with_each_event_loop(
     make_store_sync: Callable[[], Store],
 ) -> None:
@@ -324,7 +311,6 @@ def fastapi(store: AsyncDynamoStore[Profile]) -> FastAPI:
     return api
 
 
-@MOTO
 async def test_fastapi_gives_the_typed_user(make_store: MakeStore) -> None:
     store = make_store(data_model=Profile)
     async with client(fastapi(store), **USER) as http:
@@ -337,14 +323,12 @@ async def test_fastapi_gives_the_typed_user(make_store: MakeStore) -> None:
     assert await stored(store) == Profile(score=2)
 
 
-@MOTO
 def test_fastapi_closes_a_websocket_of_nobody(make_store_sync: Callable[[], Store]) -> None:
     with TestClient(fastapi(make_store_sync())) as http, pytest.raises(WebSocketDisconnect) as closed:
         http.websocket_connect("/ws").__enter__()
     assert closed.value.code == 1008
 
 
-@MOTO
 def test_fastapi_websocket(engine: Any, aws_config: dict[str, str], table_name: str) -> None:
     config = {"table_name": table_name, "aws_config": aws_config, "timeout_seconds": 60}
     with TestClient(fastapi(AsyncDynamoStore(config, data_model=Profile))) as http:
@@ -421,7 +405,6 @@ async def run(connection: Connection, *said: dict[str, Any]) -> None:
     await running
 
 
-@MOTO
 async def test_a_message_without_an_answer_is_saved_when_the_next_is_asked_for(store: Store) -> None:
     async def endpoint(socket: WebSocket) -> None:
         await socket.accept()
@@ -432,7 +415,6 @@ async def test_a_message_without_an_answer_is_saved_when_the_next_is_asked_for(s
     assert await stored(store) == {"one": True, "two": True}
 
 
-@MOTO
 async def test_messages_that_came_together_are_turns_one_by_one(store: Store) -> None:
     async def endpoint(socket: WebSocket) -> None:
         await socket.accept()
@@ -446,7 +428,6 @@ async def test_messages_that_came_together_are_turns_one_by_one(store: Store) ->
     assert await stored(store) == {"one": True, "two": True, "three": True}
 
 
-@MOTO
 @pytest.mark.parametrize("ends_by", ["closing", "returning", "raising", "leaving"])
 async def test_how_a_turn_of_a_websocket_ends(store: Store, ends_by: str) -> None:
     async def endpoint(socket: WebSocket) -> None:
@@ -468,7 +449,6 @@ async def test_how_a_turn_of_a_websocket_ends(store: Store, ends_by: str) -> Non
     assert await store.exists("u1") is (ends_by in ("closing", "returning"))
 
 
-@MOTO
 async def test_what_another_task_sends_ends_no_turn(store: Store) -> None:
     async def endpoint(socket: WebSocket) -> None:
         await socket.accept()
@@ -485,7 +465,6 @@ async def test_what_another_task_sends_ends_no_turn(store: Store) -> None:
     assert not await store.exists("u1")
 
 
-@MOTO
 async def test_a_websocket_of_nobody(store: Store, proxy: FaultProxy) -> None:
     async def endpoint(socket: WebSocket) -> None:
         assert socket.state.user is None

@@ -24,6 +24,8 @@ from async_dynamo_store.integrations.verification import TwilioVerifier
 from tests.asgi.conftest import client, counting_skill, header
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 
 def in_starlette(app: AsgiApp) -> ASGIApp:
     return Starlette(routes=[Mount("/voice", app)])
@@ -61,7 +63,6 @@ async def test_the_address_that_twilio_signs_is_the_whole_one(mount: Callable[[A
     assert response.status_code == 200
 
 
-@pytest.mark.engines("moto", "endpoint")
 async def test_the_middleware_in_litestar(store: AsyncDynamoStore[Any]) -> None:
     @post("/score")
     async def score(request: Request[Any, Any, Any]) -> dict[str, int]:

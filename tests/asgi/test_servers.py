@@ -23,6 +23,8 @@ from tests.engine_process import HOST, free_port, wait_until_it_accepts
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30
 SERVERS: dict[str, Callable[[str, int], list[str]]] = {
@@ -40,7 +42,6 @@ SERVERS: dict[str, Callable[[str, int], list[str]]] = {
     ],
 }
 Store = AsyncDynamoStore[Any]
-MOTO = pytest.mark.engines("moto", "endpoint")
 
 
 @dataclass
@@ -127,7 +128,6 @@ async def response_on(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split()[1]), await reader.readexactly(length)
 
 
-@MOTO
 async def test_clients_that_keep_their_connection_are_slow_or_break_off(
     serve: Serve, store: Store, proxy: FaultProxy
 ) -> None:
@@ -158,7 +158,6 @@ async def test_clients_that_keep_their_connection_are_slow_or_break_off(
         assert await store.get("u1", "visits") == 4
 
 
-@MOTO
 async def test_a_body_over_the_limit(serve: Serve, proxy: FaultProxy) -> None:
     with serve() as server:
         for more in ("", "Expect: 100-continue\r\n"):
@@ -188,7 +187,6 @@ async def test_500_requests_in_flight(serve: Serve, store: Store) -> None:
     assert [user.data["visits"] for user in counted] == [10] * 50
 
 
-@MOTO
 async def test_a_server_that_stops_during_a_save_finishes_it(
     serve: Serve, store: Store, proxy: FaultProxy
 ) -> None:
@@ -219,7 +217,6 @@ async def is_accepting(server: Server) -> bool:
     return True
 
 
-@MOTO
 async def test_the_middleware(serve: Serve, store: Store) -> None:
     user = {"x-user": "u1"}
     with serve("site") as server:
@@ -239,7 +236,6 @@ async def test_the_middleware(serve: Serve, store: Store) -> None:
                 assert response.status == 404
 
 
-@MOTO
 async def test_the_middleware_saves_nothing_for_a_client_that_left(
     serve: Serve, store: Store, proxy: FaultProxy
 ) -> None:
@@ -256,7 +252,6 @@ async def test_the_middleware_saves_nothing_for_a_client_that_left(
     assert not await store.exists("u1")
 
 
-@MOTO
 @pytest.mark.parametrize("serve", ["uvicorn"], indirect=True)
 async def test_a_server_that_sends_no_lifespan(serve: Serve, store: Store) -> None:
     with serve("app", "--lifespan", "off") as server:
@@ -268,7 +263,6 @@ async def test_a_server_that_sends_no_lifespan(serve: Serve, store: Store) -> No
     assert await store.get("u1", "visits") == 1
 
 
-@MOTO
 @pytest.mark.parametrize("serve", ["uvicorn"], indirect=True)
 async def test_a_server_that_waits_no_longer_finishes_the_save_all_the_same(
     serve: Serve, store: Store, proxy: FaultProxy

@@ -20,6 +20,8 @@ from async_dynamo_store import AsyncDynamoStore, CredentialsError, StoreClosedEr
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import Fault, FaultProxy
 
+pytestmark = pytest.mark.one_engine
+
 Store = AsyncDynamoStore[Any]
 
 

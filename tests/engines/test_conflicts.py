@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +122,44 @@ class TestMerge:
             pytest.param(
                 {"l": [1]},
                 lambda data: data["l"].append(2),
+                lambda data: data["l"].extend([3, 4]),
+                {"l": [1, 2, 3, 4]},
+                id="a list that only grew",
+            ),
+            pytest.param(
+                {"m": {"l": []}},
+                lambda data: data["m"]["l"].append([2]),
+                lambda data: data["m"]["l"].append({"x": 3}),
+                {"m": {"l": [[2], {"x": 3}]}},
+                id="an empty list that grew",
+            ),
+            pytest.param(
+                {"l": [1, 2]},
+                lambda data: data["l"].reverse(),
                 lambda data: data["l"].append(3),
-                {"l": [1, 3]},
-                id="lists are whole",
+                {"l": [2, 1, 3]},
+                id="what is appended to a list comes after what others made of it",
+            ),
+            pytest.param(
+                {"l": [1, 2]},
+                lambda data: data["l"].append(3),
+                lambda data: data["l"].reverse(),
+                {"l": [2, 1]},
+                id="a list that was changed otherwise is whole",
+            ),
+            pytest.param(
+                {"l": [1, 2]},
+                lambda data: data.pop("l"),
+                lambda data: data["l"].append(3),
+                {"l": [3]},
+                id="a list that was removed is made anew",
+            ),
+            pytest.param(
+                {"l": [1, 2]},
+                lambda data: data.update(l="text"),
+                lambda data: data["l"].append(3),
+                {"l": [1, 2, 3]},
+                id="a list that became a text",
             ),
             pytest.param(
                 {"m": MANY},
@@ -456,13 +492,13 @@ class TestUpdate:
         self, same_store: bool, store: Store, make_store: MakeStore
     ) -> None:
         await store_data(store, {"n": 1})
-        deleting = store if same_store else make_store()
+        deleting, elsewhere = store if same_store else make_store(), copy_context()
         seen: list[dict[str, Any]] = []
 
         async def change(user: UserRecord[Any]) -> None:
             seen.append(dict(user.data))
             if len(seen) == 1:
-                await asyncio.create_task(deleting.delete("u1"))
+                await asyncio.create_task(deleting.delete("u1"), context=elsewhere)
             user.data["visits"] = user.data.get("visits", 0) + 1
 
         assert (await store.update("u1", change)).data == {"visits": 1}
@@ -679,8 +715,10 @@ class TestDelete:
         await other.delete("u1")
         await user.delete()
         await user.delete()
-        user.data["b"] = 2
         await store.save(user)
+        user.data["b"] = 2
+        with pytest.raises(ConflictError):
+            await store.save(user)
         assert not await store.exists("u1")
 
     async def test_an_item_of_another_framework(self, store: Store, other: Store, table: Table) -> None:
@@ -712,7 +750,9 @@ class TestDelete:
 async def test_stored_items_hold_one_attribute_of_ours(store: Store, table: Table) -> None:
     for number in range(3):
         await store.set("u1", "n", number)
+        async with store.turn("u1") as user:
+            user.data["m"] = number
     item: Item = await table.stored("u1")
     assert item.keys() == {"userId", "user", "createdAt", "updatedAt", "_store"}
-    assert item["_store"]["M"].keys() == {"id", "saves"}
-    assert len(item["_store"]["M"]["saves"]["M"]) == 3
+    assert item["_store"]["M"].keys() == {"id", "writers"}
+    assert len(item["_store"]["M"]["writers"]["M"]) == 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import AsyncDynamoStore, StoreError, Turn, VoiceApp
-from async_dynamo_store.store import store as store_module
+from async_dynamo_store.store import users as users_module
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
 
@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(store_module, "_now", lambda: clock.now)
+    monkeypatch.setattr(users_module, "_now", lambda: clock.now)
     return clock
 
 

@@ -80,10 +80,10 @@ class TestTurn:
             user.data["address"]["city"] = "Bonn"
         sent = sent_values(proxy)
         assert operations(proxy) == ["GetItem", "UpdateItem"]
-        ((token, _),) = [(path, sent.pop(path)) for path in list(sent) if path.startswith("_store.saves.")]
+        ((slot, _),) = [(path, sent.pop(path)) for path in list(sent) if path.startswith("_store.writers.")]
         after = await table.stored("u1")
         assert sent == {"user.data.address.city": {"S": "Bonn"}, "updatedAt": after["updatedAt"]}
-        assert token.rpartition(".")[2] in after["_store"]["M"]["saves"]["M"]
+        assert slot.removeprefix("_store.writers.") in after["_store"]["M"]["writers"]["M"]
         assert after["createdAt"] == before["createdAt"]
         assert after["updatedAt"]["S"] > before["updatedAt"]["S"]
         before["user"]["M"]["data"]["M"]["address"]["M"]["city"] = {"S": "Bonn"}
@@ -308,7 +308,9 @@ class TestSingleValues:
         assert await store.get("u1", ("a.b",)) == "dotted"
         assert await store.get("u1", ("a", "b")) == [1, {"c": 2}]
         assert await store.get("u1", "null", 5) is None
-        for path in ("a.x", "x", "a.b.c", "a.b.0"):
+        assert await store.get("u1", "a.b.0") == await store.get("u1", ("a", "b", 0)) == 1
+        assert await store.get("u1", "a.b.1.c") == 2
+        for path in ("a.x", "x", "a.b.c", "a.b.2", "a.b.0.x", ("a.b", "x")):
             assert await store.get("u1", path) is None
             assert await store.get("u1", path, 5) == 5
         assert await store.get("nobody", "a", 5) == 5
@@ -332,12 +334,11 @@ class TestSingleValues:
         await ready.set("u1", ("a", "b", "d.e"), 2)
         await ready.set("u1", "z", None)
         await ready.set("u1", "a.b.c.x", "scalar")
-        await ready.set("u1", "a.b.c.x.y", "below what was a scalar")
+        with pytest.raises(UnsupportedValueError, match=r"user\.data\.a\.… holds S") as caught:
+            await ready.set("u1", "a.b.c.x.y", "below a scalar")
+        assert caught.value.path == "user.data.a.b.c.x"
         user = await ready.load("u1")
-        assert user.data == {
-            "a": {"b": {"c": {"x": {"y": "below what was a scalar"}}, "d.e": 2}},
-            "z": None,
-        }
+        assert user.data == {"a": {"b": {"c": {"x": "scalar"}, "d.e": 2}}, "z": None}
         assert not user.is_new
         assert (await table.stored("u1"))["createdAt"] == item["createdAt"]
 
@@ -360,7 +361,8 @@ class TestSingleValues:
         await store.set("u1", "a.b", 1)
         await store.unset("u1", "a.c")
         await store.unset("u1", "x.y.z")
-        await store.unset("u1", "a.b.c")
+        with pytest.raises(UnsupportedValueError, match=r"user\.data\.a\.… holds N"):
+            await store.unset("u1", "a.b.c")
         assert (await store.load("u1")).data == {"a": {"b": 1}}
         await store.unset("u1", "a.b")
         assert (await store.load("u1")).data == {"a": {}}
@@ -400,12 +402,13 @@ class TestSingleValues:
     ) -> None:
         await ready.set("u1", "n", 1)
         item = await table.stored("u1")
-        item["_store"]["M"]["saves"]["M"] |= {f"old{n}": {"N": "1"} for n in range(20)}
+        item["_store"]["M"]["saves"] = {"M": {f"old{n}": {"N": "1"} for n in range(20)}}
         await table.put(item)
         operations(proxy)
         await ready.increment("u1", "n")
+        await ready.settle()
         assert operations(proxy) == ["UpdateItem", "UpdateItem"]
-        assert len((await table.stored("u1"))["_store"]["M"]["saves"]["M"]) == 2
+        assert (await table.stored("u1"))["_store"]["M"].keys() == {"id", "writers"}
         assert await ready.get("u1", "n") == 2
 
     async def test_clearing_away_gives_way_to_a_delete(
@@ -413,7 +416,7 @@ class TestSingleValues:
     ) -> None:
         await ready.set("u1", "n", 1)
         item = await table.stored("u1")
-        item["_store"]["M"]["saves"]["M"] |= {f"old{n}": {"N": "1"} for n in range(20)}
+        item["_store"]["M"]["saves"] = {"M": {f"old{n}": {"N": "1"} for n in range(20)}}
         await table.put(item)
 
         async def delete() -> None:
@@ -421,6 +424,7 @@ class TestSingleValues:
 
         proxy.fail("UpdateItem", None, after=delete)
         assert await ready.increment("u1", "n") == 2
+        await ready.settle()
         assert await table.item("u1") is None
 
 
@@ -465,6 +469,7 @@ class TestUsers:
         assert (await store.load("u1")).data == {"a": 1, "b": 2}
         assert (await store.load("u2")).data == {"b": 2}
 
+    @pytest.mark.engines("moto", "dynamodb-local", "endpoint")  # ministack has no limit of 16 MB
     async def test_big_users_come_in_several_answers(self, ready: Store, proxy: FaultProxy) -> None:
         # One answer holds 16 MB (AWS, "BatchGetItem"), one page of a scan 1 MB ("Scan").
         big = "x" * 400_000

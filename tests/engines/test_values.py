@@ -17,6 +17,7 @@ from async_dynamo_store import (
     UnsupportedValueError,
 )
 from async_dynamo_store.errors import shown_path
+from tests.case_ids import case_id
 from tests.engines.conftest import Item, MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
 
@@ -176,7 +177,7 @@ CYCLE.append(CYCLE)
         ({"x": NESTED}, "data.a.b.x"),
         (CYCLE, "data.a.b[0]"),
     ],
-    ids=lambda value: ascii(value)[:30],
+    ids=case_id,
 )
 async def test_what_dynamodb_cannot_hold_is_not_sent(
     value: Any, path: str, watched: MakeStore, proxy: FaultProxy

@@ -22,6 +22,8 @@ from tests.faults.proxy import Fault, FaultProxy
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
 
+pytestmark = pytest.mark.one_engine
+
 App = VoiceApp[dict[str, Any]]
 SECRET = "the name of the dog"
 DATA = {"score": 10, "secret": SECRET}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
@@ -30,9 +30,6 @@ from async_dynamo_store import (
 from tests.faults.model import GONE, Data, Path, counted, find, merged, put
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import UsersTable, open_store, session
-
-if TYPE_CHECKING:
-    from tests.conftest import Engine
 
 MODES = ("merge", "merge", "raise", "overwrite")
 PATHS: list[Path] = [("a",), ("sum",), ("m", "x"), ("m", "dot.ted"), ("m", "n", "x"), ("a", "x")]
@@ -502,17 +499,14 @@ def run_machine(
             runner.run(world.__aexit__())
 
 
-EXAMPLES = {"moto": 50, "dynamodb-local": 20, "endpoint": 20}
-
-
 def test_every_state_is_one_that_the_model_allows(
-    engine: Engine, aws_config: dict[str, str], table_name: str, store_options: dict[str, Any]
+    aws_config: dict[str, str], table_name: str, store_options: dict[str, Any]
 ) -> None:
-    run_machine(EXAMPLES[engine.name], aws_config, table_name, store_options)
+    run_machine(20, aws_config, table_name, store_options)
 
 
 @pytest.mark.soak
 def test_every_state_of_many_more_is_one_that_the_model_allows(
-    engine: Engine, aws_config: dict[str, str], table_name: str, store_options: dict[str, Any]
+    aws_config: dict[str, str], table_name: str, store_options: dict[str, Any]
 ) -> None:
     run_machine(2000, aws_config, table_name, store_options, derandomize=False)

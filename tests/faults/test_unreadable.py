@@ -14,6 +14,8 @@ from tests.faults.table import open_store
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
 
+pytestmark = pytest.mark.one_engine
+
 Item = dict[str, Any]
 
 UNREADABLE: dict[str, Item] = {

@@ -18,6 +18,8 @@ from async_dynamo_store import AsyncDynamoStore, AwsConfig, DynamoDbConfig
 from async_dynamo_store.cli.commands import commands
 from async_dynamo_store.dynamodb.policy import iam_policy
 
+pytestmark = pytest.mark.one_engine
+
 COMMAND = [sys.executable, "-c", "from async_dynamo_store.cli import main; main()"]
 
 

@@ -27,6 +27,8 @@ from async_dynamo_store.voice.requests import parse_request
 from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import MakeApp, Stored, alexa, operations, spoken
 
+pytestmark = pytest.mark.one_engine
+
 CAMEL = {
     "access_key_id": "accessKeyId",
     "secret_access_key": "secretAccessKey",

@@ -12,6 +12,8 @@ import pytest
 from tests.integration.conftest import ANNA, App, Stored, alexa, spoken
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCORE_SKILL = EXAMPLES / "score_skill.py"
 TYPED_PROFILE = EXAMPLES / "typed_profile.py"

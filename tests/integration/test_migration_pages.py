@@ -17,6 +17,8 @@ from tests.integration.conftest import ANNA, Stored, alexa, spoken
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.one_engine
+
 DOCS = Path(__file__).parents[2] / "docs"
 TABLE = "Users"
 

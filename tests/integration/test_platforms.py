@@ -14,6 +14,8 @@ from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import App, MakeApp, Stored, alexa, operations
 from tests.unit.requests.sample import SAMPLES, sample
 
+pytestmark = pytest.mark.one_engine
+
 PHONE = "+4989123456"
 
 
@@ -193,7 +195,7 @@ async def test_a_session_that_is_nowhere_kept_ends_with_its_turn(app: App, store
 async def test_each_event_of_messenger_is_a_turn_of_its_own(
     app: App, stored: Stored, proxy: FaultProxy
 ) -> None:
-    @app.intent("read")
+    @app.event("read")
     async def seen(turn: Turn) -> None:
         turn.user.data["has_read"] = True
 

@@ -20,6 +20,8 @@ from async_dynamo_store.dynamodb.policy import iam_policy
 from tests.conftest import drop_table
 from tests.integration.conftest import alexa, spoken
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]

@@ -14,6 +14,8 @@ from tests.faults.proxy import Fault, FaultProxy
 from tests.integration.conftest import ANNA, App, MakeApp, Stored, alexa, operations, spoken
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 
 def with_handlers(app: App) -> App:
     @app.intent("Set")
@@ -207,7 +209,7 @@ async def test_a_save_that_has_begun_is_finished_though_its_turn_is_cancelled(
         errors.append(error)
 
     await app.store.ensure_table()
-    save = proxy.fail("PutItem", Fault.slow_request)
+    save = proxy.fail("PutItem", Fault.late_request, times=2)  # a cancelled save is sent again at once
     turn = asyncio.create_task(app.handle(alexa("Set", key="name", value="Anna")))
     await save.reached.wait()
     turn.cancel()

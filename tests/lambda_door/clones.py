@@ -1,7 +1,7 @@
 """Two restores of one snapshot: `python -m tests.lambda_door.clones`, with the settings of `skill.py`.
 
 A fork copies the whole memory, as a restore does. Each line that is printed is one clone's: the state of
-`random` in the snapshot, what is drawn after the restore, the token of a save, and what the skill answers.
+`random` in the snapshot, what is drawn after the restore, the slot of a write, and what the skill answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import random
 
 from awslambdaric.lambda_runtime_hooks_runner import run_after_restore, run_before_snapshot
 
-from async_dynamo_store.wire.bookkeeping import new_token
 from tests.lambda_door.events import intent, spoken
 from tests.lambda_door.skill import handler
 
@@ -26,6 +25,11 @@ for _ in range(2):
         random.setstate(state)  # which a fork does not leave, and a restore does
         in_snapshot = hash(random.getstate())
         run_after_restore()
-        clone = [in_snapshot, random.random(), new_token(), spoken(handler(intent("Score")))]
+        clone = [
+            in_snapshot,
+            random.random(),
+            handler._app.store._users.items.writer.begin("u").slot,
+            spoken(handler(intent("Score"))),
+        ]
         os.write(1, json.dumps(clone).encode() + b"\n")
         os._exit(0)

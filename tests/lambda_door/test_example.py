@@ -20,6 +20,8 @@ from tests.lambda_door.runtime_api import ROOT
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.one_engine
+
 EXAMPLE = ROOT / "examples" / "lambda"
 TEMPLATE = EXAMPLE / "template.yaml"
 

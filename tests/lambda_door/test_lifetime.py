@@ -22,6 +22,8 @@ from tests.lambda_door.events import dialogflow, http_api, intent, spoken
 from tests.lambda_door.relay import Relay
 from tests.lambda_door.runtime_api import ROOT
 
+pytestmark = pytest.mark.one_engine
+
 CLIENT_OPENED = "DynamoDB client opened"
 
 

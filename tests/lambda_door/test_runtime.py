@@ -17,6 +17,8 @@ from tests.lambda_door.events import FORM, as_base64, http_api, intent, spoken, 
 from tests.lambda_door.relay import Relay
 from tests.lambda_door.runtime_api import ROOT, FunctionError
 
+pytestmark = pytest.mark.one_engine
+
 CLIENT_OPENED = "DynamoDB client opened"
 
 

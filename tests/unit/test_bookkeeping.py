@@ -5,17 +5,11 @@ from typing import Any
 import pytest
 
 from async_dynamo_store.wire import bookkeeping
-from async_dynamo_store.wire.bookkeeping import (
-    ATTRIBUTE,
-    identity,
-    landed,
-    new_token,
-    not_landed,
-    sign,
-    upkeep,
-)
-from async_dynamo_store.wire.changes import Change, Put, Remove, Replace, apply
-from async_dynamo_store.wire.expression import Guard
+from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, WriteMark, Writer, identity_of, upkeep
+from async_dynamo_store.wire.changes import Change, Replace, apply
+from async_dynamo_store.wire.codec import decode
+from async_dynamo_store.wire.expression import Expression, Guard
+from async_dynamo_store.wire.sizes import item_size
 from async_dynamo_store.wire.values import Item
 from tests.unit.strategies import item
 
@@ -24,56 +18,137 @@ CREATED_AT = ("createdAt",)
 KEY: Item = {"userId": {"S": "u1"}, "sort": {"S": "user"}}
 
 
-def test_tokens_differ() -> None:
-    tokens = {new_token() for _ in range(1000)}
-    assert len(tokens) == 1000
-    assert all(len(token) == 16 for token in tokens)
+MARK = WriteMark("abc.0", 50)
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [{}, {"a": 1}, {ATTRIBUTE: {}}, {ATTRIBUTE: "text"}, {ATTRIBUTE: {"id": "x", "saves": {"other": NOW}}}],
-    ids=repr,
-)
-def test_a_save_is_known_by_its_token(stored: dict[str, Any]) -> None:
-    before = item(stored)
-    assert not landed("mine", before)
-    assert not_landed("mine") == Guard((ATTRIBUTE, "saves", "mine"), None)
-    after = apply(before, [sign("mine", NOW + 0.9)])
-    assert landed("mine", after)
-    assert not landed("other", before) or landed("other", after)
-    assert after[ATTRIBUTE]["M"]["saves"]["M"]["mine"] == {"N": str(NOW)}
+def slots(**numbers: int) -> dict[str, Any]:
+    return {ATTRIBUTE: {"id": "x", "writers": {name.replace("_", "."): n for name, n in numbers.items()}}}
 
 
-UPKEEP: list[tuple[dict[str, Any], list[str]]] = [
-    ({"id": "x"}, []),
-    ({"id": "x", "saves": {}}, []),
-    ({"id": "x", "saves": {"now": NOW, "59": NOW - 59, "60": NOW - 60, "ahead": NOW + 500}}, []),
-    ({"id": "x", "saves": {"61": NOW - 61, "now": NOW, "old": 1}}, ["61", "old"]),
-    ({"id": "x", "saves": {"odd": "text"}}, ["odd"]),
-    ({"id": "x", "saves": "text"}, []),
+def test_the_writes_under_way_on_one_item_have_lanes_and_the_lanes_are_used_again() -> None:
+    writer = Writer()
+    marks = [writer.begin("u1") for _ in range(8)]
+    assert [mark.slot.rpartition(".")[2] for mark in marks] == list("01234567")
+    assert len({mark.slot.rpartition(".")[0] for mark in marks}) == 1
+    assert [mark.number for mark in marks] == sorted({mark.number for mark in marks})
+    writer.end("u1", marks[3])
+    assert writer.begin("u1").slot == marks[3].slot
+    assert writer.begin("u2").slot == marks[0].slot
+
+
+def test_a_million_writes_of_eight_at_once_leave_eight_slots_and_nothing_in_memory() -> None:
+    writer, stored = Writer(), item(slots())
+    for _ in range(1000):
+        marks = [writer.begin("u1") for _ in range(8)]
+        stored = apply(stored, [mark.change() for mark in marks])
+        for mark in marks:
+            writer.end("u1", mark)
+    assert writer._lanes == {}
+    assert len(stored[ATTRIBUTE]["M"]["writers"]["M"]) == 8
+    stored[ATTRIBUTE]["M"]["id"] = bookkeeping.new_identity()
+    assert item_size({ATTRIBUTE: stored[ATTRIBUTE]}) <= 200
+
+
+def test_each_writer_has_a_name_of_its_own_and_another_after_a_snapshot_or_a_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = Writer(), Writer()
+    names = {one.begin("u1").slot, other.begin("u1").slot}
+    one.rename()
+    names.add(one.begin("u1").slot)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    forked = one.begin("u1")
+    assert len(names | {forked.slot}) == 4
+    one.end("u1", WriteMark("older.7", 1))
+    one.end("nobody", forked)
+
+
+STORED: list[tuple[dict[str, Any], bool, bool]] = [
+    ({}, False, False),
+    ({ATTRIBUTE: "text"}, False, False),
+    (slots(abc_0=49), False, False),
+    (slots(abc_0=50), True, False),
+    (slots(abc_0=51), False, True),
+    (slots(abc_1=99), False, False),
+    ({ATTRIBUTE: {"floor": 49}}, False, False),
+    ({ATTRIBUTE: {"floor": 50}}, False, True),
+    ({ATTRIBUTE: {"floor": 99, "writers": {"abc.0": 49}}}, False, False),
+    ({ATTRIBUTE: {"saves": {"token": NOW}}}, False, False),
 ]
 
 
-@pytest.mark.parametrize(("stored", "gone"), UPKEEP, ids=repr)
-def test_tokens_are_forgotten_after_a_minute(stored: dict[str, Any], gone: list[str]) -> None:
-    changes = list(upkeep(NOW, item({ATTRIBUTE: stored})))
-    assert changes == [Remove((ATTRIBUTE, "saves", name)) for name in gone]
+@pytest.mark.parametrize(("stored", "is_made", "is_overtaken"), STORED, ids=repr)
+def test_a_write_is_known_by_its_number_in_its_slot(
+    stored: dict[str, Any], is_made: bool, is_overtaken: bool
+) -> None:
+    assert MARK.is_in(item(stored)) is is_made
+    assert MARK.is_overtaken(item(stored)) is is_overtaken
+    after = apply(item(stored), [MARK.change()])
+    assert MARK.is_in(after)
+    renumbered = Writer().renumbered(MARK, item(stored))
+    assert not is_overtaken or not renumbered.is_overtaken(item(stored))
+
+
+UNMADE: list[tuple[dict[str, Any] | None, str]] = [
+    (
+        None,
+        "(attribute_not_exists(#0.#1.#2) AND (attribute_not_exists(#0.#3) OR #0.#3 < :0) OR #0.#1.#2 < :0)",
+    ),
+    ({}, "attribute_not_exists(#0.#1.#2) AND (attribute_not_exists(#0.#3) OR #0.#3 < :0)"),
+    (slots(abc_0=49), "#0.#1.#2 < :0"),
+]
+
+
+@pytest.mark.parametrize(("base", "text"), UNMADE, ids=repr)
+def test_the_condition_that_a_write_was_not_made(base: dict[str, Any] | None, text: str) -> None:
+    expression = Expression()
+    assert expression.condition(MARK.unmade(None if base is None else item(base))) == text
+    assert list(expression.names) == [ATTRIBUTE, "writers", "abc.0", "floor"][: len(expression.names)]
+    assert expression.values == {":0": {"N": "50"}}
+
+
+HOUR = 3600
+MS = NOW * 1000
+STALE: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (slots(abc_0=MS, d_0=MS - 1000), slots(abc_0=MS, d_0=MS - 1000)),
+    (slots(d_0=MS - HOUR * 1000), slots(d_0=MS - HOUR * 1000)),
+    (
+        slots(d_0=MS - HOUR * 1000 - 1, e_0=3),
+        {ATTRIBUTE: {"id": "x", "writers": {}, "floor": MS - HOUR * 1000 - 1}},
+    ),
+    (slots(abc_0=3), slots(abc_0=3)),
+    (
+        {ATTRIBUTE: {"id": "x", "writers": {"d.0": 3, "f.1": MS}, "floor": 7}},
+        {ATTRIBUTE: {"id": "x", "writers": {"f.1": MS}, "floor": 7}},
+    ),
+    ({ATTRIBUTE: {"id": "x", "saves": {}}}, {ATTRIBUTE: {"id": "x"}}),
+    ({ATTRIBUTE: {"id": "x", "saves": {"a": NOW - 61, "odd": "text"}}}, {ATTRIBUTE: {"id": "x"}}),
+    (
+        {ATTRIBUTE: {"id": "x", "saves": {"a": NOW - 61, "b": NOW - 60}}},
+        {ATTRIBUTE: {"id": "x", "saves": {"b": NOW - 60}}},
+    ),
+    ({ATTRIBUTE: {"id": "x", "saves": "text"}}, {ATTRIBUTE: {"id": "x", "saves": "text"}}),
+]
+
+
+@pytest.mark.parametrize(("stored", "after"), STALE, ids=repr)
+def test_what_is_out_of_date_is_removed(stored: dict[str, Any], after: dict[str, Any]) -> None:
+    assert decode({"M": apply(item(stored), upkeep(NOW, item(stored), MARK))}) == after
 
 
 @pytest.mark.parametrize("stored", [{}, {ATTRIBUTE: "text"}, {ATTRIBUTE: {"saves": {"now": NOW}}}], ids=repr)
 def test_an_item_without_identity_gets_one(stored: dict[str, Any]) -> None:
     before = item(stored)
-    (change,) = upkeep(NOW, before)
+    (change,) = upkeep(NOW, before, MARK)
     assert isinstance(change, Replace)
     assert (change.path, change.old) == ((ATTRIBUTE, "id"), None)
-    assert identity(before) is None
-    assert identity(apply(before, [change])) == change.value
-    assert list(upkeep(NOW, apply(before, [change]))) == []
+    assert identity_of(before) is None
+    assert identity_of(apply(before, [change])) == change.value
+    assert list(upkeep(NOW, apply(before, [change]), MARK)) == []
 
 
 def test_two_items_have_two_identities() -> None:
-    ones: list[Change] = [*upkeep(NOW, {}), *upkeep(NOW, {})]
+    ones: list[Change] = [*upkeep(NOW, {}, MARK), *upkeep(NOW, {}, MARK)]
     assert ones[0] != ones[1]
 
 
@@ -118,7 +193,3 @@ def test_is_other_item(stored: dict[str, Any], base: dict[str, Any], is_other: b
 def test_without_times_only_identities_tell_two_items_apart() -> None:
     assert not bookkeeping.is_other_item(item({"createdAt": "t1"}), item({"createdAt": "t2"}), None)
     assert bookkeeping.is_other_item(item({ATTRIBUTE: {"id": "y"}}), item(MINE), None)
-
-
-def test_sign_is_a_plain_put() -> None:
-    assert sign("t", 5.9) == Put((ATTRIBUTE, "saves", "t"), {"N": "5"})

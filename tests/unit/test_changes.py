@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from async_dynamo_store.errors import UnsupportedValueError
+from async_dynamo_store.wire.bookkeeping import WriteMark
 from async_dynamo_store.wire.changes import (
+    Append,
     Change,
     Increment,
     Prepend,
@@ -47,7 +49,11 @@ DIFFS: list[tuple[Any, Any, list[Change]]] = [
     ({"a": {"b": 1}}, {"a": 1}, [Put(("a",), ONE)]),
     ({"a": 1}, {"a": {"b": 1}}, [Put(("a",), {"M": {"b": ONE}})]),
     ({}, {"a": {"b": 1}}, [Put(("a",), {"M": {"b": ONE}}, only_if_absent=True)]),
-    ({"a": [1]}, {"a": [1, 2]}, [Put(("a",), {"L": [ONE, TWO]})]),
+    ({"a": [1]}, {"a": [1, 2]}, [Append(("a",), [TWO], {"L": [ONE, TWO]})]),
+    ({"a": []}, {"a": [1]}, [Append(("a",), [ONE], {"L": [ONE]})]),
+    ({"a": [1, 2]}, {"a": [1]}, [Put(("a",), {"L": [ONE]})]),
+    ({"a": [1]}, {"a": [2, 1]}, [Put(("a",), {"L": [TWO, ONE]})]),
+    ({"a": "t"}, {"a": [1]}, [Put(("a",), {"L": [ONE]})]),
     ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, [Put(("a",), {"L": [{"M": {"b": TWO}}]})]),
     ({"a.b": 1}, {"a.b": 2}, [Put(("a.b",), TWO)]),
 ]  # fmt: skip
@@ -74,7 +80,10 @@ FOUND: list[tuple[ItemPath, Any]] = [
     (("a", "b", "x"), None),
     (("x", "y"), None),
     (("a", "b", "c", "d"), None),
-    (("a", "list", 0), None),
+    (("a", "list", 0), 1),
+    (("a", "list", 9), None),
+    (("a", "list", "x"), None),
+    (("a", 0), None),
     (("text", "x"), None),
 ]
 
@@ -333,14 +342,18 @@ def test_a_plan_of_an_unknown_item_takes_its_parents_to_be_there() -> None:
 GUARDS: list[tuple[Guard | Alive, str, dict[str, Any]]] = [
     (Guard(("a", "b"), None), "attribute_not_exists(#0.#1)", {}),
     (Guard(("a", "a"), ONE), "#0.#0 = :0", {":0": ONE}),
-    (Alive(("expiresAt",), 17), "(attribute_not_exists(#0) OR #0 > :0)", {":0": {"N": "17"}}),
+    (
+        Alive(("expiresAt",), 1_800_000_000),
+        "NOT #0 BETWEEN :0 AND :1",
+        {":0": {"N": "1642320000"}, ":1": {"N": "1800000000"}},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("guard", "condition", "values"), GUARDS, ids=repr)
 def test_guard(guard: Guard | Alive, condition: str, values: dict[str, Any]) -> None:
     expression = Expression()
-    assert expression.guard(guard) == condition
+    assert expression.condition(guard) == condition
     assert expression.values == values
     assert ("ExpressionAttributeValues" in expression.parameters(condition)) is bool(values)
 
@@ -355,7 +368,9 @@ def test_every_segment_is_aliased_once() -> None:
 def writes_of(planned: dict[str, Any]) -> list[ItemPath]:
     """The paths that an update expression writes, without their aliases."""
     names = planned["ExpressionAttributeNames"]
-    text = re.sub(r" = [^,]*\([^)]*\) \+ :\w+| = :\w+", "", planned["UpdateExpression"])
+    text = re.sub(
+        r" = list_append\([^)]*\)| = [^,]*\([^)]*\) \+ :\w+| = :\w+", "", planned["UpdateExpression"]
+    )
     paths = re.findall(r"#[\w.#]+", text)
     return [tuple(names[alias] for alias in path.split(".")) for path in paths]
 
@@ -455,14 +470,14 @@ def test_a_plan_keeps_to_dynamodbs_rules(turn: tuple[Item, list[Change]], stored
     """Planned for the item that was read, and again for what another has made of it."""
     before, changes = turn
     for base in (before, item(stored)):
-        planned = plan(changes, base, [Guard(("_store", "saves", "token"), None)])
+        planned = plan(changes, base, [WriteMark("abc.0", 5).unmade(base)])
         update, condition = planned["UpdateExpression"], planned["ConditionExpression"]
         used = re.findall(r"[#:][0-9a-f]+", f"{update} {condition}")
         values = planned.get("ExpressionAttributeValues", {})
         assert set(used) == planned["ExpressionAttributeNames"].keys() | values.keys()
         assert max(len(update), len(condition)) <= 4096
         for text in (update, condition):
-            assert len(re.findall(r" (?:=|>|\+|AND|OR) |\w\(", text)) <= 300
+            assert len(re.findall(r" (?:=|<|\+|AND|OR) |\w\(", text)) <= 300
         writes = writes_of(planned)
         for n, one in enumerate(writes):
             assert not any(is_prefix(one, other) for m, other in enumerate(writes) if m != n)
@@ -495,7 +510,7 @@ def table(client: Any) -> Iterator[str]:
 
 
 KEY: Item = {"userId": {"S": "u1"}}
-TOKEN = [Guard(("_store", "saves", "token"), None)]
+TOKEN = [WriteMark("abc.0", 5).unmade()]
 
 
 def update(client: Any, table: str, planned: dict[str, Any]) -> tuple[bool, Item]:

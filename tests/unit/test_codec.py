@@ -23,6 +23,7 @@ from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.numbers import number
 from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size, item_size, size_of
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
+from tests.case_ids import case_id
 from tests.unit.strategies import DICTS, NUMBERS, SETS, VALUES
 
 
@@ -253,7 +254,7 @@ def test_empty_strings_as_null(value: Any, encoded: AttributeValue) -> None:
         ({"1", "1.0"}, 2),
         ({b"", b"a"}, 2),
     ],
-    ids=repr,
+    ids=case_id,
 )
 def test_a_set_holds_each_number_once(members: set[Any], count: int) -> None:
     ((_, encoded),) = encode(members).items()
@@ -303,7 +304,7 @@ DECODED: list[tuple[AttributeValue, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "decoded"), DECODED, ids=repr)
+@pytest.mark.parametrize(("value", "decoded"), DECODED, ids=case_id)
 def test_decode(value: AttributeValue, decoded: Any) -> None:
     assert decode(value) == decoded
 
@@ -404,7 +405,7 @@ SIZES: list[tuple[Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "size"), SIZES, ids=repr)
+@pytest.mark.parametrize(("value", "size"), SIZES, ids=case_id)
 def test_size(value: Any, size: int) -> None:
     assert size_of(encode(value)) == size
 

@@ -36,9 +36,12 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
-from async_dynamo_store.records.data_model import ModelData, PlainData, member_names
+from async_dynamo_store.records.data_model import member_names
+from async_dynamo_store.records.model_data import ModelData
+from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.wire.codec import decode, encode
 from async_dynamo_store.wire.values import same
+from tests.case_ids import case_id
 from tests.unit.strategies import DICTS, TEXT
 
 
@@ -171,7 +174,7 @@ VALUES: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "stored"), VALUES, ids=lambda part: repr(part)[:30])
+@pytest.mark.parametrize(("name", "value", "stored"), VALUES, ids=case_id)
 def test_a_value_comes_back(name: str, value: Any, stored: Any) -> None:
     written = changed(Types, {}, **{name: value})
     assert written == {name: stored}

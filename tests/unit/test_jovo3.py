@@ -9,7 +9,7 @@ import pytest
 
 from async_dynamo_store import Turn
 from async_dynamo_store.config import HistoryElement
-from async_dynamo_store.records.meta_data import meta_data_changes
+from async_dynamo_store.records.elements.meta_data import meta_data_changes
 from async_dynamo_store.voice.jovo3 import context_item, request_note
 from async_dynamo_store.voice.requests import Request, parse_request
 from async_dynamo_store.wire.changes import apply

@@ -7,38 +7,48 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from async_dynamo_store.errors import StoreError, UnsupportedValueError
-from async_dynamo_store.records.record import History, Loaded, Path, Session, UserRecord, path_keys
+from async_dynamo_store.records.loaded import Loaded, State
+from async_dynamo_store.records.paths import DataPath, path_keys
+from async_dynamo_store.records.record import History, Session, UserRecord
 from async_dynamo_store.wire.codec import sum_of
 
-PATHS: list[tuple[Path, tuple[str, ...]]] = [
+PATHS: list[tuple[DataPath, tuple[str | int, ...]]] = [
     ("score", ("score",)),
     ("address.city", ("address", "city")),
     (("a.b", "c"), ("a.b", "c")),
     (("a",), ("a",)),
     ("né.🎲", ("né", "🎲")),
+    ("phones.1.type", ("phones", "1", "type")),
+    (("phones", 1, "type"), ("phones", 1, "type")),
 ]
 
 
 @pytest.mark.parametrize(("path", "keys"), PATHS, ids=repr)
-def test_path_keys(path: Path, keys: tuple[str, ...]) -> None:
+def test_path_keys(path: DataPath, keys: tuple[str | int, ...]) -> None:
     assert path_keys(path) == keys
 
 
 @pytest.mark.parametrize(
-    "path", ["", ".", "a.", ".a", "a..b", (), ("a", ""), ("\ud800",), "a.\udfff"], ids=repr
+    "path",
+    ["", ".", "a.", ".a", "a..b", (), ("a", ""), ("\ud800",), "a.\udfff", ("a", -1), ("a", True), ("a", 1.5)],
+    ids=repr,
 )
-def test_no_path(path: Path) -> None:
+def test_no_path(path: DataPath) -> None:
     with pytest.raises(ValueError, match="path") as caught:
         path_keys(path)
     assert caught.value.__cause__ is None
 
 
 async def deleted(loaded: Loaded) -> None:
-    loaded.deleted = "here"
+    loaded.was_deleted(None)
+
+
+async def refreshed(user: UserRecord[Any]) -> None:
+    user.become(record({"fresh": 1}))
 
 
 def record(data: Any) -> UserRecord[Any]:
-    return UserRecord("u1", data=data, loaded=Loaded("u1", None, deleted, None))
+    return UserRecord("u1", data=data, loaded=Loaded("u1", None, deleted, refreshed))
 
 
 def counted(user: UserRecord[Any]) -> dict[tuple[str, ...], Any]:
@@ -46,7 +56,7 @@ def counted(user: UserRecord[Any]) -> dict[tuple[str, ...], Any]:
     return user.loaded.increments
 
 
-INCREMENTS: list[tuple[dict[str, Any], Path, Any, Any, dict[str, Any]]] = [
+INCREMENTS: list[tuple[dict[str, Any], DataPath, Any, Any, dict[str, Any]]] = [
     ({}, "score", 1, 1, {"score": 1}),
     ({"score": 2}, "score", 3, 5, {"score": 5}),
     ({"score": 2}, "score", -3, -1, {"score": -1}),
@@ -62,7 +72,7 @@ INCREMENTS: list[tuple[dict[str, Any], Path, Any, Any, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("data", "path", "by", "total", "after"), INCREMENTS, ids=repr)
-def test_increment(data: dict[str, Any], path: Path, by: Any, total: Any, after: dict[str, Any]) -> None:
+def test_increment(data: dict[str, Any], path: DataPath, by: Any, total: Any, after: dict[str, Any]) -> None:
     user = record(data)
     result = user.increment(path, by)
     assert result == total
@@ -79,7 +89,7 @@ def test_increments_add_up() -> None:
     assert counted(user) == {("score",): 1}
 
 
-REFUSED: list[tuple[dict[str, Any], Path, Any, str]] = [
+REFUSED: list[tuple[dict[str, Any], DataPath, Any, str]] = [
     ({"score": "3"}, "score", 1, "score: only a number"),
     ({"score": None}, "score", 1, "score: only a number"),
     ({"score": True}, "score", 1, "score: only a number"),
@@ -87,13 +97,13 @@ REFUSED: list[tuple[dict[str, Any], Path, Any, str]] = [
     ({}, "a.b.score", None, "a.…: only a number"),
     ({}, "score", float("nan"), "score: DynamoDB has no NaN"),
     ({"a": 5}, "a.score", 1, "a.…: int has no members to count in"),
-    ({"a": [1]}, "a.0", 1, "a.…: list has no members to count in"),
+    ({"a": ["x"]}, "a.0", 1, "a.…: only a number can be incremented"),
     ({"a": None}, "a.b.c", 1, "a.…: NoneType has no members to count in"),
 ]
 
 
 @pytest.mark.parametrize(("data", "path", "by", "message"), REFUSED, ids=repr)
-def test_what_cannot_be_counted(data: dict[str, Any], path: Path, by: Any, message: str) -> None:
+def test_what_cannot_be_counted(data: dict[str, Any], path: DataPath, by: Any, message: str) -> None:
     before = repr(data)
     user = record(data)
     with pytest.raises(UnsupportedValueError, match=message) as caught:
@@ -121,7 +131,7 @@ class Profile(BaseModel):
     open: Open = Open()
 
 
-MODEL_INCREMENTS: list[tuple[Path, Any, Any, tuple[str, ...]]] = [
+MODEL_INCREMENTS: list[tuple[DataPath, Any, Any, tuple[str, ...]]] = [
     ("score", 2, 2, ("score",)),
     ("balance", Decimal("0.90"), Decimal(2), ("balance",)),
     ("balance", 1, Decimal("2.1"), ("balance",)),
@@ -169,7 +179,11 @@ async def test_delete() -> None:
     assert not user.is_anonymous
     await user.delete()
     assert user.loaded is not None
-    assert user.loaded.deleted == "here"
+    assert [user.loaded.state] == [State.DELETED]
+    data = user.data
+    await user.refresh()
+    assert [user.loaded.state] == [State.PRESENT]
+    assert user.data is data == {"fresh": 1}
 
 
 async def test_nobody_is_anonymous() -> None:
@@ -179,6 +193,8 @@ async def test_nobody_is_anonymous() -> None:
     assert nobody.data == {"a": {"score": 1}}
     with pytest.raises(StoreError, match="anonymous"):
         await nobody.delete()
+    with pytest.raises(StoreError, match="anonymous"):
+        await nobody.refresh()
 
 
 def test_what_is_not_stored_is_empty() -> None:
@@ -186,3 +202,60 @@ def test_what_is_not_stored_is_empty() -> None:
     assert History([{"n": 2}, {"n": 1}]).prev == {"n": 2}
     assert Session() == Session(id=None, data={}, is_new=True, is_of_platform=False)
     assert "loaded" not in repr(record({}))
+
+
+IN_LISTS: list[tuple[DataPath, dict[str, Any]]] = [
+    ("l.1.n", {"l": [{"n": 1}, {"n": 3}]}),
+    (("l", 0, "n"), {"l": [{"n": 2}, {"n": 2}]}),
+    ("l.0.new.n", {"l": [{"n": 1, "new": {"n": 1}}, {"n": 2}]}),
+]
+
+
+@pytest.mark.parametrize(("path", "after"), IN_LISTS, ids=repr)
+def test_increment_walks_into_lists_and_the_list_is_written_whole(path: DataPath, after: Any) -> None:
+    user = record({"l": [{"n": 1}, {"n": 2}]})
+    user.increment(path)
+    assert user.data == after
+    assert counted(user) == {}
+
+
+@pytest.mark.parametrize("path", ["l.2.n", "l.x", ("l", 2), "l.0.n.x", "name.x"], ids=repr)
+def test_a_path_that_does_not_fit_is_refused(path: DataPath) -> None:
+    user = record({"l": [{"n": 1}, {"n": 2}], "name": "Anna"})
+    for change in (user.increment, user.append):
+        with pytest.raises(UnsupportedValueError):
+            change(path)
+    assert user.data == {"l": [{"n": 1}, {"n": 2}], "name": "Anna"}
+
+
+class Talk(BaseModel):
+    lines: list[str] = Field(default_factory=list, alias="allLines")
+    note: list[str] | None = None
+    name: str = "x"
+
+
+def test_append() -> None:
+    user = record({"a": {"l": [1]}, "l": [[1]]})
+    user.append("a.l", 2, 3)
+    user.append("a.new.l", "x")
+    user.append("l.0", 2)
+    assert user.data == {"a": {"l": [1, 2, 3], "new": {"l": ["x"]}}, "l": [[1, 2]]}
+    talk = record(Talk())
+    talk.append("lines", "a")
+    talk.append("allLines", "b")
+    talk.append("note", "c")
+    assert talk.data == Talk(allLines=["a", "b"], note=["c"])
+    for other, path in ((user, "a"), (talk, "name")):
+        with pytest.raises(UnsupportedValueError, match="only a list is appended to"):
+            other.append(path, 1)
+
+
+def test_a_record_of_a_model_becomes_another() -> None:
+    one, other = record(Talk(name="one")), record(Talk(name="other"))
+    data = one.data
+    one.become(other)
+    assert one.data is data
+    assert one.data == other.data
+    one.data = None
+    one.become(other)
+    assert one.loaded is other.loaded

@@ -7,10 +7,10 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import StoreError
+from async_dynamo_store.records.loaded import turn_scope
 from async_dynamo_store.records.record import UserRecord
 
 from .asgi_messages import ASGIApp, Message, Receive, Scope, Send, StoreLifetime, send_answer
@@ -63,10 +63,12 @@ class UserMiddleware:
         state["user"] = None
         if not user_id:
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._http(user_id, scope, receive, send)
-        else:
-            await self._websocket(user_id, scope, receive, send)
+            return
+        with turn_scope():
+            if scope["type"] == "http":
+                await self._http(user_id, scope, receive, send)
+            else:
+                await self._websocket(user_id, scope, receive, send)
 
     def _around_lifespan(self, send: Send) -> Send:
         async def send_around(message: Message) -> None:
@@ -118,7 +120,7 @@ class UserMiddleware:
             message = await client.receive()
             if message["type"] == "websocket.receive":
                 turn = asyncio.current_task()
-                _load_into(user, await self._store.load(user_id))
+                user.become(await self._store.load(user_id))
             return message
 
         async def save_and_send(message: Message) -> None:
@@ -210,15 +212,3 @@ async def _refuse_or_raise(error: Exception, send: Send) -> None:
         raise error
     log.warning("A request was answered with %d: %s", refused.status, type(error).__name__)
     await send_answer(send, refusal(refused))
-
-
-def _load_into(user: UserRecord[Any], loaded: UserRecord[Any]) -> None:
-    """Make `user` and its data what was loaded: the endpoint may hold on to those that it was given first."""
-    if isinstance(user.data, dict):
-        user.data.clear()
-        user.data.update(loaded.data)
-    else:
-        user.data.__setstate__(loaded.data.__getstate__())
-    for field in fields(loaded):
-        if field.name != "data":
-            setattr(user, field.name, getattr(loaded, field.name))

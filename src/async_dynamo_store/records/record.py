@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic
 
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from async_dynamo_store.errors import StoreError
+from async_dynamo_store.errors import StoreError, UnsupportedValueError
 from async_dynamo_store.wire.codec import sum_of
 
 from .data_model import member_names
+from .paths import DataKeys, DataPath, as_index, path_keys
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
-
-    from async_dynamo_store.wire.snapshot import Snapshot
-
-    from .meta_data import RequestNote
+    from .loaded import Loaded
 
 DataT = TypeVar("DataT", default=dict[str, Any])
 """What `user.data` is: a plain dict, or the store's `data_model`."""
-
-Path = str | tuple[str, ...]
-"""The place of a value in the user's data: keys with dots between them, or a tuple where a key holds a dot."""
-
-
-def path_keys(path: Path) -> tuple[str, ...]:
-    """The keys of a path; raises ValueError when one is empty or not valid Unicode."""
-    keys = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
-    if not keys or not all(keys):
-        raise ValueError('a path is keys with dots between them, such as "address.city", or a tuple of keys')
-    try:
-        "".join(keys).encode()
-    except UnicodeEncodeError:
-        raise ValueError("a key of the path is not valid Unicode (a lone surrogate)") from None
-    return keys
 
 
 @dataclass(slots=True)
@@ -70,53 +52,6 @@ class History:
         return self.items[0] if self.items else None
 
 
-class StoredTurn(NamedTuple):
-    """What a user's item keeps of a turn: its entry in the history, and what Jovo v3 notes of its request."""
-
-    history: dict[str, Any] | None = None
-    note: RequestNote | None = None
-
-
-class Taken(NamedTuple):
-    """What a save under way has taken of a record; what comes after that is for the next save."""
-
-    baseline: Any
-    increments: dict[tuple[str, ...], int | float | Decimal]
-    new_turns: int
-
-
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Loaded:
-    """What the store remembers of a record between its load and its save.
-
-    `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
-    of it; `increments` are what `increment` has added, by the keys under which it is stored.
-    `deleted` says whether the user has been deleted since then, by the turn itself or by another. `new_turns`
-    and `note` are of the turn that is to be saved.
-    """
-
-    key: str
-    snapshot: Snapshot | None
-    delete: Callable[[Loaded], Awaitable[None]]
-    task: asyncio.Task[Any] | None
-    baseline: Any = None
-    increments: dict[tuple[str, ...], int | float | Decimal] = field(default_factory=dict)
-    new_turns: list[dict[str, Any]] = field(default_factory=list)
-    taken: Taken | None = None
-    saving: asyncio.Future[None] | None = None
-    note: RequestNote | None = None
-    deleted: Literal["", "here", "elsewhere"] = ""
-
-    @property
-    def item(self) -> dict[str, Any] | None:
-        """The item as it was read, in wire form."""
-        return self.snapshot.item if self.snapshot else None
-
-    def part(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The item, empty where there was none, with at least these members of the data."""
-        return self.snapshot.part(keys) if self.snapshot else {}
-
-
 @dataclass(slots=True, eq=False)
 class UserRecord(Generic[DataT]):
     """One user as loaded: change `data`, and the save at the end of the turn writes what changed.
@@ -143,40 +78,74 @@ class UserRecord(Generic[DataT]):
         return self.loaded is None
 
     async def delete(self) -> None:
-        """Delete the user's item now; the turn then ends without a save."""
-        if self.loaded is None:
-            raise StoreError(
-                "This user is anonymous: the request named nobody, or the user could not be loaded. There is"
-                " nothing to delete here."
-            )
-        await self.loaded.delete(self.loaded)
+        """Delete the user's item now; a turn of this user then ends without a save."""
+        loaded = self._stored()
+        await loaded.delete(loaded)
 
-    def increment(self, path: Path, by: float | Decimal = 1) -> Any:
+    async def refresh(self) -> None:
+        """Bring the record up to date: everything in it becomes what is stored now, in the same objects where it can.
+
+        What was changed and not saved is gone.
+        """
+        await self._stored().refresh(self)
+
+    def become(self, other: UserRecord[DataT]) -> None:
+        """Make this record what another one is, and its `data` too: whoever holds on to the two sees it."""
+        if isinstance(self.data, dict) and isinstance(other.data, dict):
+            self.data.clear()
+            self.data.update(other.data)
+        elif isinstance(self.data, BaseModel) and isinstance(other.data, BaseModel):
+            self.data.__setstate__(other.data.__getstate__())
+        for each in fields(other):
+            if each.name != "data":
+                setattr(self, each.name, getattr(other, each.name))
+
+    def increment(self, path: DataPath, by: float | Decimal = 1) -> Any:
         """Add to a number of `data` in such a way that turns at the same time all count.
 
         Returns this turn's view of the sum at once; the save adds `by` to whatever is stored by then. A
         missing number counts as 0, and missing parents are made. Raises `UnsupportedValueError` when what is
-        there, or `by`, is no number.
+        there, or `by`, is no number, and for a path through what holds no members.
         """
         keys = path_keys(path)
-        where = ".".join(keys)
+        where = _where(keys)
         step = sum_of(0, by, where)
-        parent: Any = self.data
-        stored: list[str] = []
-        for key in keys[:-1]:
-            name, alias = member_names(parent, key, where)
-            stored.append(alias)
-            parent = _child(parent, name, {})
-        name, alias = member_names(parent, keys[-1], where)
-        old = _child(parent, name, 0)
+        parent, name, stored = _walked(self.data, keys, where)
+        old = _member(parent, name, 0)
         total = sum_of(old, step, where)
         if isinstance(old, Decimal):
             total = Decimal(str(total))
-        _set_child(parent, name, total)
-        if self.loaded:
-            counter = (*stored, alias)
-            self.loaded.increments[counter] = sum_of(self.loaded.increments.get(counter, 0), step, where)
+        _set_member(parent, name, total)
+        if self.loaded and all(isinstance(key, str) for key in stored):
+            self.loaded.count(tuple(map(str, stored)), step, where)
         return total
+
+    def append(self, path: DataPath, *values: Any) -> None:
+        """Put values at the end of a list of `data`, which is made where there is none.
+
+        Turns that append at the same time all keep what they appended. Raises `UnsupportedValueError` when
+        something else than a list is there, and for a path through what holds no members.
+        """
+        keys = path_keys(path)
+        where = _where(keys)
+        parent, name, _ = _walked(self.data, keys, where)
+        members = _member(parent, name, None)
+        if members is None:
+            _set_member(parent, name, list(values))
+        elif isinstance(members, list):
+            members.extend(values)
+        else:
+            raise UnsupportedValueError(
+                f"{where} is {type(members).__qualname__}; only a list is appended to", where
+            )
+
+    def _stored(self) -> Loaded:
+        if self.loaded is None:
+            raise StoreError(
+                "This user is anonymous: the request named nobody, or the user could not be loaded. Nothing is stored"
+                " of it."
+            )
+        return self.loaded
 
 
 class ConflictError(StoreError):
@@ -191,16 +160,44 @@ class ConflictError(StoreError):
         self.stored = stored
 
 
-def _child(parent: Any, name: str, default: Any) -> Any:
+def _where(keys: DataKeys) -> str:
+    return ".".join(map(str, keys))
+
+
+def _walked(data: Any, keys: DataKeys, where: str) -> tuple[Any, Any, DataKeys]:
+    """What holds the last key, that key as it is held, and the keys under which all is stored; missing parents are made."""
+    parent = data
+    stored: DataKeys = ()
+    for key in keys[:-1]:
+        name, alias = _names(parent, key, where)
+        stored = (*stored, alias)
+        parent = _member(parent, name, {})
+    name, alias = _names(parent, keys[-1], where)
+    return parent, name, (*stored, alias)
+
+
+def _names(parent: Any, key: str | int, where: str) -> tuple[Any, str | int]:
+    """Under which name, or at which index, something is held and stored."""
+    if not isinstance(parent, list):
+        return member_names(parent, str(key), where)
+    index = as_index(key)
+    if index is None or index >= len(parent):
+        raise UnsupportedValueError(f"{where}: a list of {len(parent)} members has no {key!r}", where)
+    return index, index
+
+
+def _member(parent: Any, name: Any, default: Any) -> Any:
+    if isinstance(parent, list):
+        return parent[name]
     if isinstance(parent, dict):
-        return parent.setdefault(name, default)
-    if not hasattr(parent, name):
+        return parent.get(name) if default is None else parent.setdefault(name, default)
+    if not hasattr(parent, name) and default is not None:
         setattr(parent, name, default)
-    return getattr(parent, name)
+    return getattr(parent, name, None)
 
 
-def _set_child(parent: Any, name: str, value: Any) -> None:
-    if isinstance(parent, dict):
+def _set_member(parent: Any, name: Any, value: Any) -> None:
+    if isinstance(parent, dict | list):
         parent[name] = value
     else:
         setattr(parent, name, value)

@@ -1,60 +1,44 @@
-"""One table's items: read, written under a condition, removed.
-
-The few primitives that the store is made of.
-"""
+"""One table's items: read, written under a condition, removed. The few requests that the store is made of."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
 from async_dynamo_store.dynamodb.deadline import time_left
-from async_dynamo_store.errors import BackendError, UnsupportedValueError
+from async_dynamo_store.errors import BackendError
+from async_dynamo_store.records.elements import Outcome
+from async_dynamo_store.records.writing import Save, Write, plan_save
 from async_dynamo_store.wire import bookkeeping
-from async_dynamo_store.wire.changes import Change, Increment, apply, find, put
-from async_dynamo_store.wire.expression import Alive, Expression, Guard, plan
-from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size
-from async_dynamo_store.wire.values import path_text
+from async_dynamo_store.wire.changes import find
+from async_dynamo_store.wire.expression import Expression, Guard, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Sequence
-    from datetime import datetime
-
-    from async_dynamo_store.config import DynamoDbConfig, OnConflict
+    from async_dynamo_store.config import DynamoDbConfig
     from async_dynamo_store.dynamodb.client import Client
     from async_dynamo_store.records.elements import Elements
+    from async_dynamo_store.wire.bookkeeping import WriteMark
+    from async_dynamo_store.wire.changes import Change
+    from async_dynamo_store.wire.expression import Condition
     from async_dynamo_store.wire.snapshot import Snapshot
     from async_dynamo_store.wire.values import AttributeValue, Item
 
     Page = tuple[dict[str, Item], Item | None]
+    Replan = Callable[[Snapshot | None, WriteMark], Write | None]
 
 _TRIES = 50
 _FIRST_PAUSE_SECONDS = 0.005
 _LAST_PAUSE_SECONDS = 0.2
 _KEYS_OF_A_BATCH = 100
 """AWS, 'BatchGetItem'."""
-_STALE_TOKENS = 16
+_MANY_STALE = 16
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Write:
-    """One try to write an item: the call, none when there is nothing to do, and the item as it is after it."""
-
-    key: str
-    changes: Sequence[Change]
-    mode: OnConflict
-    now: datetime
-    token: str
-    marks: Item | None
-    after: Snapshot
-    operation: str = ""
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 class Items:
@@ -69,17 +53,23 @@ class Items:
         self._sort_key: Item = (
             {config.sort_key_column: {"S": config.sort_key}} if config.sort_key_column else {}
         )
+        self.writer = bookkeeping.Writer()
+
+    def key(self, key: str) -> Item:
+        """The primary key of an item."""
+        return {self._primary_key: {"S": key}, **self._sort_key}
 
     async def read(self, key: str, now: datetime) -> Item | None:
         """The item, None where there is none or its time is over."""
-        answer = await self._call("get_item", Key=self._key(key), ConsistentRead=self._config.consistent_read)
+        answer = await self._call("get_item", Key=self.key(key), ConsistentRead=self._config.consistent_read)
         return self._alive(answer.get("Item"), now)
 
     async def read_many(self, keys: Iterable[str], now: datetime) -> dict[str, Item]:
         """The items that exist, by key."""
         table = self._table_name
         found: dict[str, Item] = {}
-        wanted = [self._key(key) for key in keys]
+        wanted = [self.key(key) for key in keys]
+        unanswered = 0
         while wanted:
             batch, wanted = wanted[:_KEYS_OF_A_BATCH], wanted[_KEYS_OF_A_BATCH:]
             request = {table: {"Keys": batch, "ConsistentRead": self._config.consistent_read}}
@@ -89,7 +79,10 @@ class Items:
                     found[item[self._primary_key]["S"]] = item
             if left := answer.get("UnprocessedKeys", {}).get(table):
                 wanted += left["Keys"]
-                await pause(len(left["Keys"]))
+                unanswered += 1
+                await pause(unanswered)
+            else:
+                unanswered = 0
         return found
 
     async def scan(self, start: Item | None, now: datetime) -> Page:
@@ -122,159 +115,109 @@ class Items:
             if any("S" not in item.get(name, {}) for name, _, _ in self._config.key_schema):
                 raise InvalidRequest("The table has items without the key that the configuration asks for.")
             key = item[self._primary_key]["S"]
-            if self._key(key).items() <= item.items() and self._alive(item, now):
+            if self.key(key).items() <= item.items() and self._alive(item, now):
                 found[key] = item
         return found, page.get("LastEvaluatedKey")
 
-    def plan_write(
-        self,
-        key: str,
-        base: Snapshot | None,
-        changes: Sequence[Change],
-        mode: OnConflict,
-        now: datetime,
-        token: str | None = None,
-    ) -> Write:
-        """The write that makes the changes on the item that was read as `base`.
+    def plan(self, save: Save, base: Snapshot | None, mark: WriteMark) -> Write | None:
+        """The request that makes a save; None when there is nothing to write."""
+        return plan_save(self._elements, save, base, mark)
 
-        Raises `ItemTooLargeError` for what would be too large.
-        """
-        # A guard keeps a write off from what it would have needed to know of the others, which then is planned again.
-        keys = self._elements.written(changes) if mode == "merge" else None
-        stored = None if base is None else base.item if keys is None else base.part(keys)
-        before = stored or {}
-        self._elements.check(before)
-        after = apply(before, changes)
-        write = Write(
-            key,
-            changes,
-            mode,
-            now,
-            token or bookkeeping.new_token(),
-            self._marks(stored),
-            base or self._elements.snapshot(after),
-        )
-        if after == before:
-            return write
-        epoch = now.timestamp()
-        stamps = [
-            *self._elements.stamps(before, after, now),
-            *bookkeeping.upkeep(epoch, before),
-            bookkeeping.sign(write.token, epoch),
-        ]
-        after = self._key(key) | apply(after, stamps)
-        if mode == "overwrite":
-            after = self._key(key) | self._elements.known(after)
-        write.after = (
-            self._elements.snapshot(after) if base is None or keys is None else base.replaced(after, keys)
-        )
-        write.after.pack()
-        if write.after.size > MAX_ITEM_BYTES:
-            check_item_size(write.after.item)
-        if stored is None or mode == "overwrite":
-            write.operation = "put_item"
-            write.parameters = {
-                "Item": after,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                **self._put_condition(key, stored, mode, write.token, int(epoch)),
-            }
-        else:
-            guards = self._same_item(key, stored)
-            if mode == "raise":
-                guards += [
-                    Guard((name,), value) for name, value in stored.items() if name not in self._key(key)
-                ]
-                guards += [] if bookkeeping.ATTRIBUTE in stored else [Guard((bookkeeping.ATTRIBUTE,), None)]
-            counting = any(isinstance(change, Increment) for change in changes)
-            write.operation = "update_item"
-            write.parameters = {
-                "Key": self._key(key),
-                "ReturnValues": "ALL_NEW" if counting else "NONE",
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                **plan([*changes, *stamps], stored, [*guards, bookkeeping.not_landed(write.token)], after),
-            }
-        return write
-
-    async def write(self, write: Write) -> tuple[Snapshot, bool]:
-        """Send a planned write; returns the item as it is then, and whether nobody else has written in it.
+    async def send(self, save: Save, write: Write) -> Outcome:
+        """Make a planned save.
 
         `merge` makes the changes on what others have written meanwhile. Raises `ConditionFailed` when the
         user has been deleted, with `raise` when anything was written since.
         """
-        first = write
-        attempt = 0
+
+        def may_retry(stored: Item | None, attempt: int) -> bool:
+            token = write.record_token
+            is_same_user = token is None or (stored is not None and not self._is_other_item(stored, token))
+            return save.mode == "merge" and is_same_user and attempt < _TRIES
+
+        return await self._until_made(
+            write, save.now, lambda base, mark: self.plan(save, base, mark), may_retry
+        )
+
+    async def change(
+        self, key: str, change_of: Callable[[Item], Change], blind: Change | None, now: datetime
+    ) -> Item:
+        """Make one change of the item, whatever others write meanwhile; returns the item as it is then.
+
+        `change_of` says what the change is on an item that was read, or raises. `blind` is the change on an item
+        that is as it should be, which is tried without reading it; None when it has to be read.
+        """
+        mark = self.writer.begin(key)
+        read: list[Item] = []
+
+        def replan(base: Snapshot | None, mark: WriteMark) -> Write | None:
+            item = base.item if base else {}
+            read[:] = [item]
+            return self.plan(Save(self.key(key), [change_of(item)], "merge", now), base, mark)
+
+        try:
+            if blind is None or self._config.global_secondary_indexes:
+                item = await self.read(key, now)
+                write = replan(None if item is None else self._elements.snapshot(item), mark)
+            else:
+                write = self._blind(key, blind, mark, now)
+            if write is None:
+                return read[0]
+            try:
+                outcome = await self._until_made(write, now, replan, lambda stored, attempt: True)
+            except InvalidRequest:
+                # A sum that DynamoDB cannot hold is refused so: working it out here says which.
+                change_of(await self.read(key, now) or {})
+                raise
+        finally:
+            self.writer.end(key, mark)
+        return outcome.after.item
+
+    def _blind(self, key: str, change: Change, mark: WriteMark, now: datetime) -> Write:
+        conditions: list[Condition] = [mark.unmade()]
+        if alive := self._elements.expiry.alive(now):
+            conditions.append(alive)
+        changes = [change, *self._elements.always_written({}, now), mark.change()]
+        parameters = {
+            "Key": self.key(key),
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **plan(changes, None, conditions),
+        }
+        return Write("update_item", mark, self._elements.snapshot({}), None, parameters)
+
+    async def _until_made(
+        self,
+        write: Write,
+        now: datetime,
+        replan: Replan,
+        may_retry: Callable[[Item | None, int], bool],
+    ) -> Outcome:
+        """Send a write; plan it again on what a refusal says is stored, as long as that may be done."""
+        first, attempt = write, 0
         while True:
             try:
-                answer = await self._call(write.operation, **write.parameters) if write.operation else {}
+                answer = await self._call(write.operation, **write.parameters)
             except ConditionFailed as failed:
-                stored = failed.item
-                if stored is not None and bookkeeping.landed(write.token, stored):
-                    return self._elements.snapshot(stored), False
-                base = first.marks
-                same_user = base is None or (stored is not None and not self._is_other_item(stored, base))
+                stored, mark = failed.item, write.mark
+                if stored is not None and mark.is_in(stored):
+                    return Outcome(self._elements.snapshot(stored), unchanged_by_others=False)
                 attempt += 1
-                if write.mode != "merge" or not same_user or attempt == _TRIES:
+                if not may_retry(stored, attempt):
                     raise
-                alive = self._alive(stored, write.now)
+                if stored is not None and mark.is_overtaken(stored):
+                    mark = self.writer.renumbered(mark, stored)
+                alive = self._alive(stored, now)
                 latest = None if alive is None else self._elements.snapshot(alive)
-                write = self.plan_write(write.key, latest, write.changes, write.mode, write.now, write.token)
+                planned = replan(latest, mark)
+                if planned is None:
+                    return Outcome(latest or self._elements.snapshot({}), unchanged_by_others=False)
+                write = planned
             else:
                 if attributes := answer.get("Attributes"):
-                    return self._elements.snapshot(attributes), False
-                return write.after, write is first and bool(write.operation)
+                    return Outcome(self._elements.snapshot(attributes), unchanged_by_others=False)
+                return Outcome(write.after, unchanged_by_others=write is first)
             await pause(attempt)
-
-    def _marks(self, base: Item | None) -> Item | None:
-        """What tells the user in `base` from one who comes later under the same key."""
-        if base is None:
-            return None
-        marks: Item = {}
-        for path in (bookkeeping.ID, self._elements.layout.created_at):
-            if path and (value := find(base, path)) is not None:
-                marks = put(marks, path, value)
-        return marks
-
-    async def change(self, key: str, change: Change, now: datetime) -> Item:
-        """Make one change of the item without reading it first, where the item is as it should be.
-
-        Returns the item as it is then.
-        """
-        token = bookkeeping.new_token()
-        base: Item | None
-        if self._config.global_secondary_indexes:
-            base = await self.read(key, now)
-        else:
-            changes = [change, *self._elements.touches({}, now), bookkeeping.sign(token, now.timestamp())]
-            guards: list[Guard | Alive] = [bookkeeping.not_landed(token)]
-            if self._config.ttl:
-                guards.append(Alive((self._config.ttl.attribute,), int(now.timestamp())))
-            try:
-                answer = await self._call(
-                    "update_item",
-                    Key=self._key(key),
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **plan(changes, None, guards),
-                )
-            except ConditionFailed as failed:
-                if failed.item is not None and bookkeeping.landed(token, failed.item):
-                    return failed.item
-                base = self._alive(failed.item, now)
-            else:
-                item: Item = answer["Attributes"]
-                await self._forget_old_saves(key, item, now)
-                return item
-        while True:
-            _check_number(base, change)
-            try:
-                # With the token of the first try: one that comes late must not land beside this one.
-                latest = None if base is None else self._elements.snapshot(base)
-                after, _ = await self.write(self.plan_write(key, latest, [change], "merge", now, token))
-            except ConditionFailed as failed:
-                # Deleted since it was read. This change is no turn that began before: it makes the user anew.
-                base = self._alive(failed.item, now)
-            else:
-                return after.item
 
     async def remove(self, key: str, base: Item | None = None) -> None:
         """Delete the item, if it is still the one that was read as `base` (None: the one that is there now).
@@ -284,15 +227,15 @@ class Items:
         if base is None:
             # Read even where nothing but a delete is wanted: one that is sent again after a lost answer must
             # not hit whoever came since.
-            answer = await self._call("get_item", Key=self._key(key), ConsistentRead=True)
+            answer = await self._call("get_item", Key=self.key(key), ConsistentRead=True)
             base = answer.get("Item")
         while base is not None:
             expression = Expression()
-            still = " AND ".join(map(expression.guard, self._same_item(key, base)))
+            still = " AND ".join(map(expression.condition, self._same_item(key, base)))
             try:
                 await self._call(
                     "delete_item",
-                    Key=self._key(key),
+                    Key=self.key(key),
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **expression.parameters(still),
                 )
@@ -302,67 +245,36 @@ class Items:
             else:
                 return
 
-    def _put_condition(
-        self, key: str, base: Item | None, mode: OnConflict, token: str, epoch: int
-    ) -> dict[str, Any]:
-        expression = Expression()
-        if base is None and mode != "overwrite":
-            condition = f"attribute_not_exists({expression.path((self._primary_key,))})"
-            if self._config.ttl:
-                condition += f" OR NOT {expression.guard(Alive((self._config.ttl.attribute,), epoch))}"
-            return expression.parameters(condition)
-        condition = expression.guard(bookkeeping.not_landed(token))
-        if base is not None:
-            same = " AND ".join(map(expression.guard, self._same_item(key, base)))
-            # Or an item that another framework has put in its place, of the user who was created then.
-            put = [
-                f"attribute_exists({expression.path((self._primary_key,))})",
-                expression.guard(Guard(bookkeeping.ID, None)),
-            ]
-            created_at = self._elements.layout.created_at
-            if created_at and (created := find(base, created_at)):
-                one_of = [expression.guard(Guard(created_at, value)) for value in (None, created)]
-                put.append(f"({' OR '.join(one_of)})")
-            condition += f" AND ({same} OR {' AND '.join(put)})"
-        return expression.parameters(condition)
+    def has_many_stale(self, item: Item, now: datetime) -> bool:
+        """Whether so much of the bookkeeping is out of date that it is worth a write of its own.
 
-    async def _forget_old_saves(self, key: str, item: Item, now: datetime) -> None:
-        """What a save does in passing needs a write of its own when a user is only ever changed by single values."""
-        old = list(bookkeeping.upkeep(now.timestamp(), item))
-        if len(old) >= _STALE_TOKENS:
-            try:
-                await self._call(
-                    "update_item",
-                    Key=self._key(key),
-                    **plan(old, item, self._same_item(key, item)),
-                )
-            except (ConditionFailed, BackendError) as error:
-                log.debug("Old saves stay noted for now: %s", type(error).__name__)
+        A save removes it in passing; a user who is only ever changed by single values has no saves.
+        """
+        stale = bookkeeping.stale(now.timestamp(), item, bookkeeping.WriteMark("", 0))
+        return sum(len((find(item, change.path) or {}).get("M", "1")) for change in stale) >= _MANY_STALE
+
+    async def remove_stale(self, key: str, item: Item, now: datetime) -> None:
+        """Remove what is out of date in the bookkeeping; what keeps this from being done may keep it."""
+        stale = list(bookkeeping.stale(now.timestamp(), item, bookkeeping.WriteMark("", 0)))
+        try:
+            await self._call(
+                "update_item", Key=self.key(key), **plan(stale, item, self._same_item(key, item))
+            )
+        except (ConditionFailed, BackendError) as error:
+            log.debug("Slots of silent writers stay for now: %s", type(error).__name__)
 
     def _alive(self, item: Item | None, now: datetime) -> Item | None:
-        return None if item is None or self._elements.is_expired(item, now) else item
+        return None if item is None or self._elements.expiry.is_over(item, now) else item
 
     def _same_item(self, key: str, base: Item) -> list[Guard]:
-        return bookkeeping.same_item(base, self._key(key), self._elements.layout.created_at)
+        return bookkeeping.same_item(base, self.key(key), self._elements.layout.created_at)
 
     def _is_other_item(self, item: Item, base: Item) -> bool:
         return bookkeeping.is_other_item(item, base, self._elements.layout.created_at)
 
-    def _key(self, key: str) -> Item:
-        return {self._primary_key: {"S": key}, **self._sort_key}
-
     def _call(self, operation: str, **parameters: Any) -> Awaitable[dict[str, Any]]:
         parameters["TableName"] = self._table_name
         return self._client.call(operation, parameters)
-
-
-def _check_number(item: Item | None, change: Change) -> None:
-    value = find(item or {}, change.path)
-    if isinstance(change, Increment) and value is not None and "N" not in value:
-        where = path_text(change.path)
-        raise UnsupportedValueError(
-            f"{where} holds {', '.join(value)} and not a number (N): it cannot be incremented", where
-        )
 
 
 async def pause(attempt: int) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, get_args
 
+from async_dynamo_store.records.loaded import turn_scope
 from async_dynamo_store.records.record import DataT
 
 from .turn import Turn
@@ -40,18 +41,20 @@ class RequestPipeline(Generic[DataT]):
         What a stage raises goes to the steps of `fail`, whose reply is then the response; without any it is
         raised.
         """
-        try:
-            for stage in ("request", "user.load", "handler", "user.save"):
-                await self._take(stage, turn)
-            turn.response = turn.render()
-            await self._take("response", turn)
-        except Exception as error:
-            if not self._steps["fail"]:
-                raise
-            log.warning("A %s turn failed: %s", turn.request.platform, type(error).__name__)
-            turn.fail(error)
-            await self._take("fail", turn)
-            turn.response = turn.render()
+        with turn_scope():
+            try:
+                for stage in ("request", "user.load", "handler", "user.save"):
+                    if not turn.is_repeated:
+                        await self._take(stage, turn)
+                turn.response = turn.render()
+                await self._take("response", turn)
+            except Exception as error:
+                if not self._steps["fail"]:
+                    raise
+                log.warning("A %s turn failed: %s", turn.request.platform, type(error).__name__)
+                turn.fail(error)
+                await self._take("fail", turn)
+                turn.response = turn.render()
         return turn.response
 
     async def _take(self, stage: str, turn: Turn[DataT]) -> None:

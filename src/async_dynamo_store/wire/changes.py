@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .codec import decode, encode, sum_of
-from .values import AttributeValue, Item, ItemPath, path_text, same
+from .values import AttributeValue, Item, ItemPath, member_of, path_text, same
 
 ZERO: AttributeValue = {"N": "0"}
 
@@ -86,14 +86,41 @@ class Increment(NamedTuple):
     otherwise: AttributeValue
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item: what is no number is replaced."""
+        """What this comes to on an item: what is no number is replaced; nothing when its list is shorter now."""
         old = find(item, self.path) or ZERO
+        if not _has_lists_of(item, self.path):
+            return ()
         return (self,) if "N" in old else (Replace(self.path, old, self.otherwise),)
 
     def outcome(self, item: Item) -> AttributeValue | None:
         """What is at the path afterwards; None for nothing."""
         old = find(item, self.path) or ZERO
         return encode(sum_of(decode(old), decode(self.by), path_text(self.path)), self.path)
+
+
+class Append(NamedTuple):
+    """Put `members` at the end of the list at `path`, which is made where there is none.
+
+    Any other value is replaced by `otherwise`.
+    """
+
+    path: ItemPath
+    members: Sequence[AttributeValue]
+    otherwise: AttributeValue
+
+    def on(self, item: Item) -> Iterable[Change]:
+        """What this comes to on an item: what is no list is replaced; nothing when a list around it is shorter now."""
+        old = find(item, self.path)
+        if not _has_lists_of(item, self.path):
+            return ()
+        if old is None:
+            return (Replace(self.path, None, {"L": list(self.members)}),)
+        return (self,) if "L" in old else (Replace(self.path, old, self.otherwise),)
+
+    def outcome(self, item: Item) -> AttributeValue | None:
+        """What is at the path afterwards; None for nothing."""
+        old = find(item, self.path) or {}
+        return {"L": [*old.get("L", ()), *self.members]}
 
 
 class Prepend(NamedTuple):
@@ -115,13 +142,14 @@ class Prepend(NamedTuple):
         return change.outcome(item)
 
 
-Change = Put | Remove | Replace | Increment | Prepend
+Change = Put | Remove | Replace | Increment | Append | Prepend
 
 
 def diff(before: Item, after: Item, path: ItemPath = ()) -> list[Change]:
     """The changes that turn the members of one map into the members of another.
 
-    Maps are compared key by key, lists as a whole.
+    Maps are compared key by key. A list that only grew at its end is appended to; any other change of a list
+    writes it as a whole.
     """
     changes: list[Change] = []
     for key, value in after.items():
@@ -134,7 +162,8 @@ def diff(before: Item, after: Item, path: ItemPath = ()) -> list[Change]:
         elif "M" in old and "M" in value:
             changes += diff(old["M"], value["M"], here)
         elif not same(old, value):
-            changes.append(Put(here, value))
+            appended = _appended(old, value)
+            changes.append(Append(here, appended, otherwise=value) if appended else Put(here, value))
     changes += [Remove((*path, key)) for key in before if key not in after]
     return changes
 
@@ -143,8 +172,23 @@ def find(item: Item, path: ItemPath) -> AttributeValue | None:
     """What is at `path` of an item, if anything."""
     value: AttributeValue | None = {"M": item}
     for key in path:
-        value = value.get("M", {}).get(key) if value else None
+        value = member_of(value, key)
     return value
+
+
+def _appended(old: AttributeValue, value: AttributeValue) -> list[AttributeValue]:
+    """What a list got at its end, if nothing else happened to it."""
+    before, after = old.get("L"), value.get("L")
+    if before is None or after is None or len(after) <= len(before):
+        return []
+    return after[len(before) :] if all(map(same, before, after)) else []
+
+
+def _has_lists_of(item: Item, path: ItemPath) -> bool:
+    """Whether each index in the path is one of a list in the item."""
+    return all(
+        find(item, path[: length + 1]) is not None for length, key in enumerate(path) if isinstance(key, int)
+    )
 
 
 def apply(item: Item, changes: Iterable[Change]) -> Item:
@@ -161,15 +205,26 @@ def apply(item: Item, changes: Iterable[Change]) -> Item:
 def put(members: Item, path: ItemPath, value: AttributeValue | None) -> Item:
     """The members of a map with `value` at `path` (None: with nothing there).
 
-    The map given stays as it was.
+    The map given stays as it was. An index in the path has to be one of a list that is there.
     """
     key, rest = str(path[0]), path[1:]
     old = members.get(key)
     if rest:
-        inside = old["M"] if old and "M" in old else {}
-        if value is None and not inside:
+        if value is None and find(members, path) is None:
             return members
-        value = {"M": put(inside, rest, value)}
+        value = _put_inside(old, rest, value)
     if value is None:
         return {name: member for name, member in members.items() if name != key}
     return {**members, key: value}
+
+
+def _put_inside(old: AttributeValue | None, path: ItemPath, value: AttributeValue | None) -> AttributeValue:
+    """A map or a list with `value` at `path`."""
+    key, rest = path[0], path[1:]
+    if not isinstance(key, int):
+        return {"M": put(old["M"] if old and "M" in old else {}, path, value)}
+    members = list(old["L"]) if old else []
+    if rest:
+        value = _put_inside(members[key], rest, value)
+    members[key : key + 1] = [] if value is None else [value]
+    return {"L": members}

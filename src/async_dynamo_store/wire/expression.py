@@ -12,13 +12,16 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from .changes import ZERO, Change, Increment, Put, Replace, apply, find
-from .values import AttributeValue, Item, ItemPath
+from .changes import ZERO, Append, Change, Increment, Put, Replace, apply, find
+from .values import AttributeValue, Item, ItemPath, member_of
 
 _MAX_EXPRESSION_BYTES = 4096
 _MAX_OPERATORS = 300
 _MAX_CHANGES = 100
-_OPERATOR = re.compile(r" (?:=|\+|>|OR|AND) |\w\(")
+
+FIVE_YEARS = 5 * 365 * 24 * 3600
+"""In seconds, and not more than any five years."""
+_OPERATOR = re.compile(r" (?:=|\+|<|OR|AND|BETWEEN) |NOT |\w\(")
 
 
 class Guard(NamedTuple):
@@ -29,25 +32,48 @@ class Guard(NamedTuple):
 
 
 class Alive(NamedTuple):
-    """The condition that the time to live at `path` is not over at `epoch` (seconds)."""
+    """The condition that the time to live at `path` is not over at `epoch` (seconds).
+
+    As DynamoDB sees it: only a number that is past, and not more than five years past, is over (AWS, 'Using time
+    to live (TTL) in DynamoDB').
+    """
 
     path: ItemPath
     epoch: int
 
 
+class Unmade(NamedTuple):
+    """The condition that a slot holds a lower number than `number`, or none while `floor` is lower too."""
+
+    slot: ItemPath
+    number: AttributeValue
+    floor: ItemPath
+    may_have_slot: bool
+    may_lack_slot: bool
+
+
+Condition = Guard | Alive | Unmade
+
+
 class Expression:
-    """The aliases that DynamoDB's expressions stand on; every path segment gets one, so that any key may be reserved, dotted or odd."""
+    """The aliases that DynamoDB's expressions stand on.
+
+    Every name of a path gets one, so that any key may be reserved, dotted or odd.
+    """
 
     __slots__ = ("names", "values")
 
     def __init__(self) -> None:
-        self.names: dict[str | int, str] = {}
+        self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}
 
     def path(self, path: ItemPath) -> str:
-        """The path in aliases: `#0.#1`."""
+        """The path in aliases, and indexes of lists: `#0.#1[2]`."""
         names, text = self.names, ""
         for key in path:
+            if isinstance(key, int):
+                text = f"{text}[{key}]"
+                continue
             alias = names.get(key)
             if alias is None:
                 alias = names[key] = f"#{len(names)}"
@@ -60,14 +86,30 @@ class Expression:
         self.values[placeholder] = value
         return placeholder
 
-    def guard(self, guard: Guard | Alive) -> str:
-        """A guard as a condition."""
-        name = self.path(guard.path)
-        if isinstance(guard, Alive):
-            return f"(attribute_not_exists({name}) OR {name} > {self.value({'N': str(guard.epoch)})})"
-        if guard.value is None:
-            return f"attribute_not_exists({name})"
-        return f"{name} = {self.value(guard.value)}"
+    def condition(self, condition: Condition) -> str:
+        """A condition as text."""
+        match condition:
+            case Guard(path, value):
+                name = self.path(path)
+                return f"attribute_not_exists({name})" if value is None else f"{name} = {self.value(value)}"
+            case Alive():
+                return f"NOT {self.expired(condition)}"
+            case Unmade():
+                return self._unmade(condition)
+
+    def expired(self, alive: Alive) -> str:
+        """The opposite of `alive` as text: false where nothing, or no number, is at the path."""
+        oldest, now = ({"N": str(seconds)} for seconds in (alive.epoch - FIVE_YEARS, alive.epoch))
+        return f"{self.path(alive.path)} BETWEEN {self.value(oldest)} AND {self.value(now)}"
+
+    def _unmade(self, condition: Unmade) -> str:
+        slot, number = self.path(condition.slot), self.value(condition.number)
+        is_lower = f"{slot} < {number}"
+        if not condition.may_lack_slot:
+            return is_lower
+        floor = self.path(condition.floor)
+        is_new = f"attribute_not_exists({slot}) AND (attribute_not_exists({floor}) OR {floor} < {number})"
+        return f"({is_new} OR {is_lower})" if condition.may_have_slot else is_new
 
     def parameters(self, condition: str) -> dict[str, Any]:
         """The request's parameters for a condition written with these aliases."""
@@ -83,24 +125,23 @@ class Expression:
 def plan(
     changes: Sequence[Change],
     base: Item | None,
-    guards: Sequence[Guard | Alive] = (),
+    conditions: Sequence[Condition] = (),
     after: Item | None = None,
 ) -> dict[str, Any]:
-    """The parameters of the UpdateItem that makes the changes on `base`, under these guards and those that they need.
+    """The parameters of the UpdateItem that makes the changes on `base`, under these conditions and those that they need.
 
-    `after` is the base with the changes made, from a caller who has it.
+    `after` is the base with the changes made, from a caller who has it. `base=None`: the item is not known; the
+    parents of the paths are taken to be there, and the update is refused where they are not.
 
-    `base=None`: the item is not known; its parents are taken to be there, and the update is refused where
-    they are not. A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in
-    Amazon DynamoDB') is shortened: changes that share
-    a parent become one write of that parent, guarded by its equality with the base.
+    A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in Amazon DynamoDB') is
+    shortened: changes under one parent become one write of that parent, guarded by its equality with the base.
     """
     limit = _MAX_CHANGES
     while True:
         writes = list(changes) if base is None else _group_under_parents(changes, base, after, limit)
         expression = Expression()
         update = _update_text(writes, expression)
-        condition = " AND ".join([*_conditions(writes, expression), *map(expression.guard, guards)])
+        condition = " AND ".join([*_conditions(writes, expression), *map(expression.condition, conditions)])
         if limit == 1 or (_fits(update) and _fits(condition)):
             return {"UpdateExpression": update} | expression.parameters(condition)
         limit //= 2
@@ -121,6 +162,8 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
         if isinstance(write, Increment):
             zero, by = expression.value(ZERO), expression.value(write.by)
             sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
+        elif isinstance(write, Append):
+            sets.append(f"{name} = list_append({name}, {expression.value({'L': list(write.members)})})")
         elif isinstance(write, (Put, Replace)) and write.value is not None:
             sets.append(f"{name} = {expression.value(write.value)}")
         else:
@@ -132,19 +175,32 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
 
 def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
     conditions: list[str] = []
-    parents = {write.path[:-1] for write in writes if len(write.path) > 1}
+    parents = {(write.path[:-1], isinstance(write.path[-1], int)) for write in writes if len(write.path) > 1}
     if parents:
-        a_map = expression.value({"S": "M"})
-        conditions += [f"attribute_type({expression.path(parent)}, {a_map})" for parent in sorted(parents)]
+        kinds = sorted({is_list for _, is_list in parents})
+        types = {is_list: expression.value({"S": "L" if is_list else "M"}) for is_list in kinds}
+        conditions += [
+            f"attribute_type({expression.path(parent)}, {types[is_list]})"
+            for parent, is_list in sorted(parents, key=str)
+        ]
     for write in writes:
+        name = expression.path(write.path)
         if isinstance(write, Replace):
-            conditions.append(expression.guard(Guard(write.path, write.old)))
+            conditions.append(expression.condition(Guard(write.path, write.old)))
         elif isinstance(write, Increment):
-            name, a_number = expression.path(write.path), expression.value({"S": "N"})
-            conditions.append(f"(attribute_not_exists({name}) OR attribute_type({name}, {a_number}))")
+            conditions.append(_absent_or(name, "N", expression))
+        elif isinstance(write, Append):
+            conditions.append(f"attribute_type({name}, {expression.value({'S': 'L'})})")
+        elif isinstance(write.path[-1], int):
+            # A list grows by what is set behind its end.
+            conditions.append(f"attribute_exists({name})")
         elif isinstance(write, Put) and write.only_if_absent and "M" in write.value:
-            conditions.append(expression.guard(Guard(write.path, None)))
+            conditions.append(expression.condition(Guard(write.path, None)))
     return conditions
+
+
+def _absent_or(name: str, tag: str, expression: Expression) -> str:
+    return f"(attribute_not_exists({name}) OR attribute_type({name}, {expression.value({'S': tag})}))"
 
 
 def _group_under_parents(
@@ -174,15 +230,15 @@ def _group_under_parents(
 def _writable_path(path: ItemPath, base: Item, written: AbstractSet[ItemPath]) -> ItemPath:
     """The path, or its shortest beginning that has to be written as a whole.
 
-    That is one at which the base has no map to go into, or where there is a write already: DynamoDB refuses
+    That is one at which the base has no map or list to go into, or where there is a write already: DynamoDB refuses
     document paths that overlap.
     """
-    members: dict[Any, AttributeValue] = base
+    value: AttributeValue | None = {"M": base}
     for length in range(1, len(path)):
-        parent = members.get(path[length - 1])
-        if parent is None or "M" not in parent or path[:length] in written:
+        value = member_of(value, path[length - 1])
+        container = "L" if isinstance(path[length], int) else "M"
+        if value is None or container not in value or path[:length] in written:
             return path[:length]
-        members = parent["M"]
     return path
 
 

@@ -6,6 +6,7 @@ An attribute value here is what an aioboto3 client takes and gives: `{"S": "text
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -42,3 +43,14 @@ def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
             return set(map(Decimal, left)) == set(map(Decimal, right))
         case _:
             return False
+
+
+def member_of(value: AttributeValue | None, key: str | int) -> AttributeValue | None:
+    """The member of a map or a list under a key or an index, None where there is none."""
+    if value is None:
+        return None
+    if not isinstance(key, int):
+        named: Item = value.get("M", {})
+        return named.get(key)
+    members: Sequence[AttributeValue] = value.get("L", ())
+    return members[key] if 0 <= key < len(members) else None

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from async_dynamo_store.layouts import LAYOUTS
+from async_dynamo_store.records.reading import javascript_time, read_map
 from async_dynamo_store.wire.changes import Change, Increment, Put, find
 from async_dynamo_store.wire.values import AttributeValue, Item
-
-from .reading import javascript_time, read_map
 
 _LOGGED = 4
 """Jovo v3's default `requestHistorySize`."""

@@ -1,0 +1,102 @@
+"""The stored element `user`: the user's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any, Generic
+
+from async_dynamo_store.records.reading import read_map
+from async_dynamo_store.records.record import DataT
+from async_dynamo_store.wire.changes import Change, Increment, diff, find, put
+from async_dynamo_store.wire.codec import decode, encode, sum_of
+from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
+
+if TYPE_CHECKING:
+    from async_dynamo_store.records.data_model import DataModel
+    from async_dynamo_store.records.loaded import Loaded, Number
+
+Encode = Callable[..., AttributeValue]
+
+
+class DataElement(Generic[DataT]):
+    """The user's data at `path`, as the data model reads and writes it."""
+
+    def __init__(
+        self, path: ItemPath, model: DataModel[DataT], *, is_stored: bool, empty_strings_as_null: bool
+    ) -> None:
+        self.path = path
+        self._name = path_text(path)
+        self._model = model
+        self._is_stored = is_stored
+        self._empty_strings_as_null = empty_strings_as_null
+
+    def read(self, item: Item) -> tuple[DataT, Any]:
+        """The data, and its baseline."""
+        members = read_map(item, self.path) if self._is_stored else {}
+        return self._model.read(decode({"M": members}), self._name)
+
+    def empty(self) -> DataT:
+        """The data of nobody."""
+        return self._model.read({}, self._name)[0]
+
+    def check(self, item: Item) -> None:
+        """Raises `UnreadableItemError` when something else than a map is at the path."""
+        if self._is_stored:
+            read_map(item, self.path)
+
+    def baseline(self, data: DataT) -> Any:
+        """What changes are told by."""
+        return self._model.baseline(data) if self._is_stored else None
+
+    def changes(self, data: DataT, loaded: Loaded, baseline: Any) -> Iterator[Change]:
+        """What the turn has changed in the data."""
+        if not self._is_stored:
+            return
+        changed = self._model.changed(data, loaded.baseline, baseline)
+        if changed is not None:
+            changed = changed | {keys[0] for keys in loaded.increments}
+            if not changed:
+                return
+        members = read_map((loaded.item or {}) if changed is None else loaded.part(changed), self.path)
+        written = self._model.write(data, lambda: decode({"M": members}), loaded.baseline, baseline)
+        if changed is not None:
+            members, written = _only(members, changed), _only(written, changed)
+        after = self.encode(written, self.path, like={"M": members})["M"]
+        counts, after = self._counts(loaded, members, after)
+        yield from self.difference(members, after, self.path)
+        yield from counts
+
+    def _counts(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Increment], Item]:
+        """An Increment for each counter that nobody set otherwise after counting, and `after` without them."""
+        counts: list[Increment] = []
+        for keys, by in list(loaded.increments.items()):
+            path, old = (*self.path, *keys), find(before, keys)
+            if not _is_counted(old, find(after, keys), by, path):
+                # Its value was set by hand since, and is written as it is.
+                del loaded.increments[keys]
+            elif by or old is None:
+                counts.append(Increment(path, encode(by, path), otherwise=find(after, keys) or {}))
+                after = put(after, keys, old)
+        return counts, after
+
+    def difference(self, before: Item, after: Item, path: ItemPath) -> list[Change]:
+        """The changes between two maps, as far as they differ in what this store writes."""
+        if self._empty_strings_as_null:
+            before = self.encode(decode({"M": before}), path)["M"]
+        return diff(before, after, path)
+
+    def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
+        """The attribute value of `value` at `path`, as this store is set to write it."""
+        return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)
+
+
+def _only(members: dict[str, Any], keys: Collection[Any]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if key in keys}
+
+
+def _is_counted(
+    before: AttributeValue | None, after: AttributeValue | None, by: Number, path: ItemPath
+) -> bool:
+    """Whether the value is still the sum that counting has made of the stored one."""
+    before = before or {"N": "0"}
+    return "N" in before and same(after, {"N": str(sum_of(decode(before), by, path_text(path)))})

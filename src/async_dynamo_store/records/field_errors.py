@@ -1,0 +1,45 @@
+"""Pydantic's field errors without the values, which are a user's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_PYDANTICS_OWN = frozenset(get_args(core_schema.ErrorType))
+_QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
+"""What the context of pydantic's own errors calls the parts of their messages that may quote the input."""
+
+
+def field_errors(error: ValidationError) -> str:
+    """The errors in one line."""
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+
+
+def without_input(error: ValidationError) -> ValidationError:
+    """The same field errors without the values, which are a user's."""
+    return ValidationError.from_exception_data(
+        error.title,
+        [
+            InitErrorDetails(
+                type=PydanticCustomError(problem["type"], _own_words(problem)),  # pyright: ignore[reportArgumentType]
+                loc=problem["loc"],
+                input=None,
+            )
+            for problem in error.errors(include_url=False, include_input=False)
+        ],
+        hide_input=True,
+    )
+
+
+def _own_words(problem: ErrorDetails) -> str:
+    """The message, if it is pydantic's and about the type alone.
+
+    A validator's own words may quote the value.
+    """
+    quotes = problem["type"] not in _PYDANTICS_OWN or _QUOTES_OF_INPUT & problem.get("ctx", {}).keys()
+    return f"refused ({problem['type']})" if quotes else problem["msg"]

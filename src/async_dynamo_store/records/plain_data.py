@@ -1,0 +1,92 @@
+"""`user.data` as a plain dict."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+
+from async_dynamo_store.errors import UnsupportedValueError
+
+from .paths import DataKeys
+
+_AS_PLAIN_JSON = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+
+
+class Prints(NamedTuple):
+    """What a dict looks like: its keys, and its JSON text without the members that JSON has no form for."""
+
+    keys: tuple[Any, ...]
+    text: bytes
+    is_whole: bool
+
+
+class PlainData:
+    """`user.data` as a plain dict. Its baseline is its JSON text, so that most values need no closer look at the save."""
+
+    def read(self, stored: dict[str, Any], attribute: str) -> tuple[dict[str, Any], Prints]:
+        """The stored map itself."""
+        return stored, self.baseline(stored)
+
+    def baseline(self, data: dict[str, Any]) -> Prints:
+        """What the dict looks like now."""
+        if not isinstance(data, dict):
+            raise UnsupportedValueError(f"user.data is {type(data).__qualname__}; set it to a dict", "data")
+        try:
+            return Prints(tuple(data), orjson.dumps(data, option=_AS_PLAIN_JSON), is_whole=True)
+        except (TypeError, ValueError):
+            members = filter(None, itertools.starmap(_member_text, data.items()))
+            return Prints(tuple(data), b"{%b}" % b",".join(members), is_whole=False)
+
+    def write(
+        self, data: dict[str, Any], stored: Callable[[], dict[str, Any]], baseline: Any, now: Any
+    ) -> dict[str, Any]:
+        """The dict itself."""
+        return data
+
+    def stored_keys(self, keys: DataKeys) -> DataKeys:
+        """The keys themselves."""
+        return keys
+
+    def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
+        """The keys that have changed, and those that have to be looked at."""
+        # JSON writes a NaN as null too.
+        nulls = sum(value is None for value in data.values())
+        is_exact = baseline.is_whole and now.is_whole and now.text.count(b"null") == nulls
+        if now.text == baseline.text and is_exact:
+            return set()
+        changed = set(baseline.keys).difference(data)
+        if not is_exact:
+            changed.update(key for key, value in data.items() if not _is_exact(key, value))
+        begin, is_same = 1, True
+        for key, value in data.items():
+            # A text that ends with whole members ends with these members.
+            if not is_same and baseline.text.endswith(now.text[begin - 1 :]):
+                break
+            text = _member_text(key, value)
+            if text is None:
+                continue
+            end = begin + len(text)
+            is_same = is_same and baseline.text.startswith(now.text[begin : end + 1], begin)
+            if not is_same:
+                changed.add(key)
+            begin = end + 1
+        return changed
+
+
+def _member_text(key: Any, value: Any) -> bytes | None:
+    """A member of a dict as JSON writes it between its braces; None for what JSON has no form for."""
+    try:
+        return orjson.dumps({key: value}, option=_AS_PLAIN_JSON)[1:-1]
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_exact(key: Any, value: Any) -> bool:
+    """Whether the JSON text of a member is that of no other one."""
+    text = _member_text(key, value)
+    return text is not None and (value is None or b"null" not in text)

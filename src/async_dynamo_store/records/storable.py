@@ -1,0 +1,46 @@
+"""What pydantic dumps, with JSON forms in place of what DynamoDB has no type for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import SecretBytes, SecretStr
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+
+def storable(native: Any) -> Any:
+    """A dumped value with what DynamoDB has no type for (dates, UUIDs, enums …) in pydantic's JSON form."""
+    match native:
+        case dict():
+            return {storable_key(key): storable(value) for key, value in native.items()}
+        case list() | tuple() | deque():
+            return [storable(value) for value in native]
+        case set() | frozenset():
+            is_set_of_one_type = any(_are(native, kind) for kind in (str, (int, float, Decimal), bytes))
+            return native if is_set_of_one_type else sorted(map(storable, native), key=repr)
+        case None | str() | int() | float() | Decimal() | bytes():
+            return native
+        case SecretStr() | SecretBytes():
+            return native.get_secret_value()
+        case PurePath() | IPv4Address() | IPv6Address() | IPv4Network() | IPv6Network():
+            return str(native)
+        case _:
+            try:
+                return to_jsonable_python(native)
+            except PydanticSerializationError:
+                return native  # the codec refuses it, and names the path
+
+
+def storable_key(key: Any) -> str:
+    """The key of a map under which a dict's key is stored."""
+    return key if type(key) is str else next(iter(to_jsonable_python({key: None})))
+
+
+def _are(members: Iterable[Any], kind: Any) -> bool:
+    """Whether there are members, and each is of the kind."""
+    return bool(members) and all(isinstance(member, kind) and type(member) is not bool for member in members)

@@ -1,0 +1,159 @@
+"""What a save writes: from the item as it was read and the changes to one conditional request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from async_dynamo_store.wire import bookkeeping
+from async_dynamo_store.wire.changes import Change, Increment, apply, find, put
+from async_dynamo_store.wire.expression import Condition, Expression, Guard, plan
+from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size
+
+if TYPE_CHECKING:
+    from async_dynamo_store.config import OnConflict
+    from async_dynamo_store.wire.bookkeeping import WriteMark
+    from async_dynamo_store.wire.snapshot import Snapshot
+    from async_dynamo_store.wire.values import Item
+
+    from .elements import Elements
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """What is to be saved of one item: its key, the changes, and what becomes of those of others."""
+
+    key: Item
+    changes: Sequence[Change]
+    mode: OnConflict
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One request that makes a save, and the item as it is after it.
+
+    `record_token` is what tells the user of the base from one who comes later under the same key; None for a
+    user who is new.
+    """
+
+    operation: str
+    mark: WriteMark
+    after: Snapshot
+    record_token: Item | None
+    parameters: dict[str, Any] = field(repr=False)
+
+
+def plan_save(elements: Elements[Any], save: Save, base: Snapshot | None, mark: WriteMark) -> Write | None:
+    """The request that makes the changes on the item that was read as `base`; None when it has them already.
+
+    Raises `UnreadableItemError` for an item of another layout, and `ItemTooLargeError`.
+    """
+    # The conditions hold what a write would have to know of the rest: DynamoDB refuses it when that is otherwise.
+    keys = elements.needed_members(save.changes) if save.mode == "merge" else None
+    stored = None if base is None else base.item if keys is None else base.part(keys)
+    before = stored or {}
+    elements.check(before)
+    changed = apply(before, save.changes)
+    if changed == before:
+        return None
+    with_write = _written_with(elements, save, before, changed, mark)
+    after = save.key | apply(changed, with_write)
+    if save.mode == "overwrite":
+        after = save.key | elements.only_known(after)
+    whole = elements.snapshot(after) if base is None or keys is None else base.replaced(after, keys)
+    whole.pack()
+    if whole.size > MAX_ITEM_BYTES:
+        check_item_size(whole.item)
+    if stored is None or save.mode == "overwrite":
+        operation, parameters = "put_item", _put_request(elements, save, stored, after, mark)
+    else:
+        operation, parameters = (
+            "update_item",
+            _update_request(elements, save, stored, with_write, after, mark),
+        )
+    return Write(operation, mark, whole, _record_token(elements, stored), parameters)
+
+
+def _written_with(
+    elements: Elements[Any], save: Save, before: Item, changed: Item, mark: WriteMark
+) -> list[Change]:
+    """The changes that go with this write: times, expiry, index keys, and this library's own attribute."""
+    return [
+        *elements.written_with(before, changed, save.now),
+        *bookkeeping.upkeep(save.now.timestamp(), before, mark),
+        mark.change(),
+    ]
+
+
+def _update_request(
+    elements: Elements[Any],
+    save: Save,
+    stored: Item,
+    with_write: Sequence[Change],
+    after: Item,
+    mark: WriteMark,
+) -> dict[str, Any]:
+    conditions: list[Condition] = [*bookkeeping.same_item(stored, save.key, elements.layout.created_at)]
+    if save.mode == "raise":
+        conditions += [Guard((name,), value) for name, value in stored.items() if name not in save.key]
+        if bookkeeping.ATTRIBUTE not in stored:
+            conditions.append(Guard((bookkeeping.ATTRIBUTE,), None))
+    counts = any(isinstance(change, Increment) for change in save.changes)
+    return {
+        "Key": save.key,
+        "ReturnValues": "ALL_NEW" if counts else "NONE",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        **plan([*save.changes, *with_write], stored, [*conditions, mark.unmade(stored)], after),
+    }
+
+
+def _put_request(
+    elements: Elements[Any], save: Save, stored: Item | None, after: Item, mark: WriteMark
+) -> dict[str, Any]:
+    expression = Expression()
+    if stored is None and save.mode != "overwrite":
+        condition = _nobody_is_there(elements, save, expression)
+    else:
+        condition = expression.condition(mark.unmade())
+        if stored is not None:
+            condition += f" AND ({_same_user(elements, save, stored, expression)})"
+    return {
+        "Item": after,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        **expression.parameters(condition),
+    }
+
+
+def _nobody_is_there(elements: Elements[Any], save: Save, expression: Expression) -> str:
+    """No item, or one whose time is over."""
+    condition = f"attribute_not_exists({expression.path((next(iter(save.key)),))})"
+    if alive := elements.expiry.alive(save.now):
+        condition += f" OR {expression.expired(alive)}"
+    return condition
+
+
+def _same_user(elements: Elements[Any], save: Save, stored: Item, expression: Expression) -> str:
+    """The same item, or one that another framework has put in its place, of the user who was created then."""
+    created_at = elements.layout.created_at
+    same = " AND ".join(map(expression.condition, bookkeeping.same_item(stored, save.key, created_at)))
+    put_by_others = [
+        f"attribute_exists({expression.path((next(iter(save.key)),))})",
+        expression.condition(Guard(bookkeeping.ID, None)),
+    ]
+    if created_at and (created := find(stored, created_at)):
+        one_of = [expression.condition(Guard(created_at, value)) for value in (None, created)]
+        put_by_others.append(f"({' OR '.join(one_of)})")
+    return f"{same} OR {' AND '.join(put_by_others)}"
+
+
+def _record_token(elements: Elements[Any], stored: Item | None) -> Item | None:
+    if stored is None:
+        return None
+    token: Item = {}
+    for path in (bookkeeping.ID, elements.layout.created_at):
+        if path and (value := find(stored, path)) is not None:
+            token = put(token, path, value)
+    return token

@@ -1,0 +1,49 @@
+"""The partition keys of users: their ids, with the prefixes of the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from async_dynamo_store.errors import InvalidUserIdError
+
+if TYPE_CHECKING:
+    from async_dynamo_store.config import DynamoDbConfig
+
+_MAX_BYTES = 2048
+"""AWS, 'Quotas in Amazon DynamoDB', 'Partition keys and sort keys'."""
+
+
+class Keys:
+    """The keys of one table's users."""
+
+    def __init__(self, config: DynamoDbConfig) -> None:
+        self._prefix = config.primary_key_prefix
+        self._has_platform = config.prefix_primary_key_with_platform
+
+    def of(self, user_id: str, platform: str = "") -> str:
+        """The key of a user; `platform` is the prefix of the platform that names the user so.
+
+        Raises `InvalidUserIdError`.
+        """
+        if not user_id or not isinstance(user_id, str):
+            got = type(user_id).__name__.removesuffix("Type").replace("str", "an empty str")
+            raise InvalidUserIdError(
+                f"A user id is a str that is not empty; this one is {got}. Check where it is taken from (VoiceApp: user_id=)."
+            )
+        key = f"{self._prefix}{platform}{user_id}"
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise InvalidUserIdError("The user id is not valid Unicode (a lone surrogate).") from None
+        if size > _MAX_BYTES:
+            raise InvalidUserIdError(
+                f"The user id has {size} bytes with its prefix; DynamoDB's keys hold {_MAX_BYTES}."
+            )
+        return key
+
+    def user_id(self, key: str) -> str | None:
+        """The user's id in a key; None for an item with another prefix."""
+        if not key.startswith(self._prefix):
+            return None
+        user_id = key.removeprefix(self._prefix)
+        return (user_id.partition("::")[2] if self._has_platform else user_id) or None

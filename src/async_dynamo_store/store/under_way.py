@@ -1,0 +1,81 @@
+"""The life of the writes under way: finished when their caller is cancelled, and waited for before the client closes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+
+class UnderWay:
+    """The writes of one store that have begun and are not finished."""
+
+    def __init__(self) -> None:
+        self._writes: set[asyncio.Future[Any]] = set()
+        self._saves: dict[Hashable, asyncio.Future[Any]] = {}
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for the writes of the running loop, at most so many seconds."""
+        loop = asyncio.get_running_loop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while under_way := [write for write in list(self._writes) if write.get_loop() is loop]:
+                    await asyncio.wait(under_way)
+
+    async def finish(self, write: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Run a write to its end, even when the caller is cancelled."""
+        task = self.begin(write)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_tell_of_failure)
+            raise
+
+    def begin(self, write: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
+        """A write in a task of its own."""
+        task = asyncio.create_task(write)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return task
+
+    async def until_saved(self, record: Hashable) -> None:
+        """Wait for the save of a record that is under way."""
+        while saving := self._saves.get(record):
+            await asyncio.wait([saving])
+
+    async def save(
+        self, record: Hashable, write: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
+    ) -> None:
+        """Run the save of a record in the caller's task, and call `done` when nothing of it is under way any more.
+
+        When the task is cancelled, the save is made by one that nobody cancels: it may have been made or not, and
+        is safe to be sent again.
+        """
+        saving = asyncio.get_running_loop().create_future()
+        self._writes.add(saving)
+        self._saves[record] = saving
+        try:
+            await write()
+        except asyncio.CancelledError:
+            again = self._saves[record] = self.begin(write())
+            again.add_done_callback(_tell_of_failure)
+            again.add_done_callback(lambda _: self._saves.pop(record, None))
+            again.add_done_callback(lambda _: done())
+            raise
+        finally:
+            self._writes.discard(saving)
+            saving.set_result(None)
+            if self._saves.get(record) is saving:
+                del self._saves[record]
+                done()
+
+
+def _tell_of_failure(write: asyncio.Future[Any]) -> None:
+    if not write.cancelled() and (error := write.exception()):
+        log.warning("A write whose caller was cancelled has failed: %s", error)
