@@ -166,7 +166,7 @@ async def test_the_session_rides_with_the_platform(
 
 def another(request: dict[str, Any], number: int) -> dict[str, Any]:
     """The same request as another message: Messenger's are told by their ids."""
-    for entry in request.get("entry", []):
+    for entry in (request, *request.get("entry", [])):
         for event in entry.get("messaging", []):
             (event.get("message") or event.get("postback") or {})["mid"] = f"m{number}"
     return request
