@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-stock test-lowest interop soak check bench requirements engines \
+.PHONY: help demo test test-fast test-stock test-lowest test-package interop soak check bench requirements engines \
 	dynamodb-local ministack clean
 
 help: ## what can be made
@@ -23,13 +23,16 @@ test: $(VENV)/dev.stamp engines ## the whole suite on every engine, with coverag
 	$(PY) -m pytest --cov $(ARGS)
 
 test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, few examples
-	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop" $(ARGS)
+	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop and not packaging" $(ARGS)
 
 test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast way off
 	$(PY) -m pytest --stock-way tests/engines $(ARGS)
 
 test-lowest: $(LOWEST)/lowest.stamp engines ## the suite on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(ARGS)
+
+test-package: $(VENV)/dev.stamp ## the wheel and the sdist, each installed into a clean environment
+	$(PY) -m pytest --numprocesses=0 -m packaging tests/packaging $(ARGS)
 
 interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 and ASK SDK, on DynamoDB Local
 	$(PY) -m tests.interop.frameworks

@@ -15,8 +15,7 @@ from tests.unit.requests.sample import sample
 pytestmark = pytest.mark.one_engine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCORE_SKILL = EXAMPLES / "score_skill.py"
-TYPED_PROFILE = EXAMPLES / "typed_profile.py"
+SCORE_SKILL = EXAMPLES.parent / "src" / "async_dynamo_store" / "cli" / "score_skill.py"
 TYPED_PROFILE = EXAMPLES / "typed_profile.py"
 
 
@@ -26,7 +25,7 @@ def load(example: Path) -> App:
 
 
 def test_every_example_is_tried_here() -> None:
-    assert sorted(EXAMPLES.glob("*.py")) == [SCORE_SKILL, TYPED_PROFILE]
+    assert sorted(EXAMPLES.glob("*.py")) == [TYPED_PROFILE]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The demo: the example skill answers Alexa requests, and one sees what DynamoDB is asked for."""
+"""The demo: the score skill answers Alexa requests, and one sees what DynamoDB is asked for."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import html
 import json
 import os
 import re
-import runpy
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from async_dynamo_store.voice.app import VoiceApp
-
-_PACKAGE = Path(__file__).parents[1]
-_SKILL = Path("examples", "score_skill.py")
 
 _VISITS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("anna", "monday", "LaunchRequest", {}),
@@ -59,7 +54,9 @@ async def run(console: Console) -> None:
     sessions = set[tuple[str, str]]()
     sent = 0
     app = _load_skill()
-    console.print(f"Two users talk to {_SKILL}; below each reply, what DynamoDB was asked.\n")
+    console.print(
+        "Two users talk to async_dynamo_store/cli/score_skill.py; below each reply, what DynamoDB was asked.\n"
+    )
     async with app:
         for number, (user, session, intent, slots) in enumerate(_VISITS, 1):
             request = _alexa_request(user, session, intent, slots, is_new=(user, session) not in sessions)
@@ -170,11 +167,10 @@ def _user_id(user: str) -> str:
 
 
 def _load_skill() -> VoiceApp:
-    """The example's app on its embedded database, whatever database the environment names."""
+    """The skill's app on its embedded database, whatever database the environment names."""
     os.environ.pop("VOICE_DB_TABLE_NAME", None)
-    # A wheel carries the example inside the package; in a checkout it is where people look for it.
-    places = (_PACKAGE / _SKILL, _PACKAGE.parents[1] / _SKILL)
-    app: VoiceApp = runpy.run_path(str(next(filter(Path.exists, places))))["app"]
+    from .score_skill import app
+
     return app
 
 

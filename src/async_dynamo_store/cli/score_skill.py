@@ -1,4 +1,4 @@
-"""A skill that keeps each user's score.
+"""A skill that keeps each user's score: an example to copy, and what the demo runs.
 
 Its users are in the table that VOICE_DB_TABLE_NAME names; without it, in a database inside this process.
 """

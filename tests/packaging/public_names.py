@@ -1,0 +1,21 @@
+"""Import every public name and module of the installed package; print what was imported."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import async_dynamo_store
+
+if not async_dynamo_store.__file__.startswith(sys.prefix):
+    raise SystemExit(f"{async_dynamo_store.__file__} is not in {sys.prefix}")
+for name in async_dynamo_store.__all__:
+    getattr(async_dynamo_store, name)
+modules = [
+    module.name
+    for module in pkgutil.walk_packages(async_dynamo_store.__path__, async_dynamo_store.__name__ + ".")
+]
+for module in modules:
+    importlib.import_module(module)
+print(*async_dynamo_store.__all__, *modules, sep="\n")
