@@ -405,7 +405,7 @@ async def test_a_store_that_cannot_be_opened_stops_the_server(caplog: pytest.Log
     app = VoiceApp({"db": {"tableName": "Users", "awsConfig": {"profile": "nobody"}}})
     (message,) = await Connection(unverified(app), LIFESPAN, STARTUP).run()
     assert message["type"] == "lifespan.startup.failed"
-    assert "No AWS credentials" in message["message"]
+    assert "There is no AWS profile 'nobody'" in message["message"]
     assert "could not be opened" in caplog.text
 
 

@@ -21,6 +21,7 @@ from botocore.credentials import SSOProvider
 from botocore.tokens import SSOTokenProvider
 
 from async_dynamo_store import AsyncDynamoStore, CredentialsError, StoreClosedError, UnavailableError
+from async_dynamo_store.dynamodb.credentials import _frames
 from tests.engines.canned import canned, ok
 
 PRIVATE = "private/words+of+a+secret"
@@ -410,7 +411,7 @@ async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on
     assert asked == ["GetItem"]
 
 
-SLEEPING = "import time; time.sleep(30)"
+SLEEPING = "import time; time.sleep(60)"
 
 
 async def test_a_source_that_takes_too_long_ends_within_the_time(
@@ -443,15 +444,33 @@ async def test_a_source_that_fails_when_nobody_waits_any_more(
     await store.aclose()
 
 
-async def test_closing_does_not_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine(tmp_path, monkeypatch, "")
-    process(SLEEPING)(machine)
+def waits_for_a_process(store: AsyncDynamoStore[Any]) -> bool:
+    frames = [
+        frame for connection in store._client._connections.values() for frame in _frames(connection.opening)
+    ]
+    return any(
+        isinstance(value, asyncio.subprocess.Process) for frame in frames for value in frame.f_locals.values()
+    )
+
+
+LEFT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(5)']); time.sleep(60)"
+"""A process whose own process holds its pipes open."""
+
+
+@pytest.mark.parametrize("script", [SLEEPING, LEFT])
+@pytest.mark.parametrize(("close", "kind"), [("aclose", StoreClosedError), ("disconnect", UnavailableError)])
+async def test_closing_does_not_wait_for_it(
+    script: str, close: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process(script)(Machine(tmp_path, monkeypatch, ""))
     store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 50})
     opening = asyncio.create_task(store.open())
-    await asyncio.wait([opening], timeout=0.2)
-    await asyncio.wait_for(store.aclose(), 10)
-    with pytest.raises(StoreClosedError):
+    while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(getattr(store, close)(), 4)
+    with pytest.raises(kind):
         await opening
+    await store.aclose()
 
 
 async def test_a_refresh_that_takes_too_long_is_no_silence_of_dynamodb(

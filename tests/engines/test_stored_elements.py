@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,13 +71,17 @@ async def make_app(
         await app.store.aclose()
 
 
+MESSAGES = count()
+"""A message with an id that was seen before is the same one, delivered again."""
+
+
 def message(text: str, user_id: str = "ada") -> dict[str, Any]:
     """A Messenger request: a platform with no sessions of its own."""
     event = {
         "sender": {"id": user_id},
         "recipient": {"id": "page"},
         "timestamp": 1,
-        "message": {"mid": "m", "text": text},
+        "message": {"mid": f"m{next(MESSAGES)}", "text": text},
     }
     return {"id": "page", "time": 1, "messaging": [event]}
 
@@ -142,14 +147,15 @@ async def test_history_of_own_and_built_in_elements(make_app: MakeApp) -> None:
         "nothing": lambda turn: None,
     }
     app = make_app(stored_elements={"history": elements | own})
-    await say(app, "hello")
+    asked = message("hello")
+    await app.handle(asked)
     (item,) = (await app.store.load("ada")).history.items
     assert item == {
         "output": [{"message": "False None hello", "listen": False}],
         "nlu": {"intent": {"name": "hello"}, "entities": {}},
         "input": {"type": "INTENT", "intent": "hello"},
         "entities": {},
-        "request": message("hello"),
+        "request": asked,
         "response": item["response"],
         "mood": "merry",
         "length": 5,

@@ -73,8 +73,9 @@ class Stored:
                 return bool(here != there)
         return False
 
-    def saves(self) -> set[str]:
-        return set((self.item or {}).get("_store", {}).get("saves", {}))
+    def saves(self) -> set[tuple[str, int]]:
+        """The last write of each writer."""
+        return set((self.item or {}).get("_store", {}).get("writers", {}).items())
 
 
 @dataclass
@@ -395,7 +396,7 @@ class Machine(RuleBasedStateMachine):
         self, call: Call, fault: Fault | None, when: str, third_party: Call
     ) -> None:
         before = self.stored.setdefault(call.user_id, Stored())
-        landed: set[str] | None = None
+        landed: set[tuple[str, int]] | None = None
         was_deleted = call.turn is not None and call.turn.is_deleted
 
         async def meet() -> None:

@@ -70,13 +70,61 @@ async def test_an_event_is_for_the_handler_of_its_name_and_not_for_the_fallback(
     app: VoiceApp[Any] = VoiceApp()
     called = list[str]()
 
-    @app.intent("delivery")
+    @app.event("delivery", "Alexa.Presentation.APL.UserEvent")
     async def delivered(turn: Turn) -> None:
-        called.append(turn.request.kind)
+        called.append(turn.request.platform)
 
     assert await app.handle(sample("messenger/delivery")) == {}
-    assert called == ["event"]
+    await app.handle(sample("alexa/touch"))
+    assert called == ["messenger", "alexa"]
     assert caplog.records == []
+
+
+async def test_what_a_user_types_is_no_event_that_is_spelled_like_it() -> None:
+    app: VoiceApp[Any] = VoiceApp()
+    called = list[str]()
+
+    @app.event("delivery")
+    async def receipt(turn: Turn) -> None:
+        called.append(f"event {turn.request.kind}")
+
+    @app.intent("delivery")
+    async def order(turn: Turn) -> None:
+        called.append(f"intent {turn.request.kind}")
+
+    await app.handle(sample("messenger/text that is spelled like an event"))
+    await app.handle(sample("messenger/delivery"))
+    assert called == ["intent intent", "event event"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dialogflow-cx/intent", "tag"),
+        ("dialogflow-cx/launch", "welcome"),
+        ("dialogflow-cx/anonymous", "HelpIntent"),
+        ("dialogflow-cx/tag alone", "fallback"),
+        ("dialogflow-cx/launch by event", "launch"),
+    ],
+)
+async def test_the_tag_of_a_webhook_comes_before_its_intent(name: str, said: str) -> None:
+    app: VoiceApp[Any] = VoiceApp()
+    decorators = {
+        "launch": app.launch,
+        "fallback": app.fallback,
+        "HelpIntent": app.intent("HelpIntent"),
+        "OrderIntent": app.intent("OrderIntent"),
+        "welcome": app.intent("welcome"),
+        "tag": app.intent("order"),
+    }
+
+    async def say(name: str, turn: Turn) -> None:
+        turn.tell(name)
+
+    for each, decorator in decorators.items():
+        decorator(partial(say, each))
+    response = await app.handle(sample(name))
+    assert response["fulfillmentResponse"]["messages"][0]["text"]["text"] == [said]
 
 
 @pytest.mark.parametrize("by", ["launch", "intent", "fallback"])
@@ -242,8 +290,10 @@ def plain_function(turn: Turn) -> None: ...
         VoiceApp.fallback,
         VoiceApp.on_error,
         lambda app, fn: app.intent("A")(fn),
+        lambda app, fn: app.event("A")(fn),
+        lambda app, fn: app.can_fulfill("A")(fn),
     ],
-    ids=["launch", "end", "fallback", "on_error", "intent"],
+    ids=["launch", "end", "fallback", "on_error", "intent", "event", "can_fulfill"],
 )
 class TestDecorators:
     def test_gives_the_handler_back(self, decorator: Any) -> None:
@@ -263,6 +313,7 @@ class TestDecorators:
 
 
 @pytest.mark.parametrize("names", [(), (step,), ("A", None)])
-def test_intents_are_named(names: Any) -> None:
-    with pytest.raises(TypeError, match="name the intents"):
-        VoiceApp().intent(*names)
+@pytest.mark.parametrize("kind", ["intent", "event", "can_fulfill"])
+def test_intents_and_events_are_named(kind: str, names: Any) -> None:
+    with pytest.raises(TypeError, match=f"name the {kind}s"):
+        getattr(VoiceApp(), kind)(*names)

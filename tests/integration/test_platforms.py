@@ -71,7 +71,8 @@ async def test_every_request_of_a_platform_is_remembered_and_answered(
     samples = {name: raw for name, raw in ANSWERED.items() if name.startswith(f"{platform}/")}
     assert samples
     expected = dict[str | None, list[str]]()
-    for raw in samples.values():
+    for number, raw in enumerate(samples.values()):
+        another(raw, number)
         (request,) = parse_request(raw)
         heard = expected.setdefault(request.user_id, []) if request.user_id else []
         heard.append(request.intent)
@@ -163,14 +164,22 @@ async def test_the_session_rides_with_the_platform(
     assert found == [None, {"number": 1, "text": "ä & <b>"}, {"number": 2, "text": "ä & <b>"}]
 
 
+def another(request: dict[str, Any], number: int) -> dict[str, Any]:
+    """The same request as another message: Messenger's are told by their ids."""
+    for entry in (request, *request.get("entry", [])):
+        for event in entry.get("messaging", []):
+            (event.get("message") or event.get("postback") or {})["mid"] = f"m{number}"
+    return request
+
+
 @pytest.mark.parametrize(("name", "user_id"), [("messenger/text", "PSID-1"), ("twilio-voice/speech", PHONE)])
 async def test_a_platform_without_sessions_has_the_stored_one(
     make_app: MakeApp, stored: Stored, name: str, user_id: str
 ) -> None:
     app = make_app(stored_elements={"session": True})
     found = conversation(app)
-    for _ in range(2):
-        await app.handle(sample(name))
+    for number in range(2):
+        await app.handle(another(sample(name), number))
     assert found == [None, {"number": 1, "text": "ä & <b>"}]
     session = (await stored.item(user_id))["session"]
     assert session["data"] == {"step": {"number": 2, "text": "ä & <b>"}}
@@ -195,7 +204,7 @@ async def test_a_session_that_is_nowhere_kept_ends_with_its_turn(app: App, store
 async def test_each_event_of_messenger_is_a_turn_of_its_own(
     app: App, stored: Stored, proxy: FaultProxy
 ) -> None:
-    @app.intent("read")
+    @app.event("read")
     async def seen(turn: Turn) -> None:
         turn.user.data["has_read"] = True
 

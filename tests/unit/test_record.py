@@ -163,7 +163,6 @@ def test_increment_of_a_model(path: str, by: Any, total: Any, stored: tuple[str,
         ("points", "points: Profile has no field 'points'"),
         ("stats.points", "stats.…: Stats has no field 'points'"),
         ("score.x", "score.…: int has no members"),
-        ("stats.best", "stats.…: only a number"),
         ("stats.best.x", "stats.…: NoneType has no members"),
     ],
 )
@@ -172,6 +171,14 @@ def test_what_a_model_cannot_count(path: str, message: str) -> None:
     with pytest.raises(UnsupportedValueError, match=message):
         user.increment(path)
     assert user.data == Profile()
+
+
+def test_a_none_that_was_set_is_no_number_and_a_default_one_counts_as_0() -> None:
+    user = record(Profile())
+    assert user.increment("stats.best", 2) == 2
+    user.data.stats.best = None
+    with pytest.raises(UnsupportedValueError, match=r"stats\.…: only a number"):
+        user.increment("stats.best")
 
 
 async def test_delete() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from async_dynamo_store.errors import StoreClosedError, UnavailableError
 
 from .answers import typed
-from .connection import Connection, check_session, open_client
+from .connection import DISCONNECTED, Connection, check_session, open_client
 from .credentials import credentials_error, overdue_error
 from .deadline import run_within, time_left
 
@@ -106,10 +106,11 @@ class Client:
             if not connection.opening.cancelled():
                 raise
             self._raise_closed(error)
-            raise UnavailableError(
-                "disconnect() was called while the client was being made. Try the call again."
-            ) from error
-        except Exception as error:  # noqa: BLE001 - one place gives every error its type
+            raise UnavailableError(DISCONNECTED) from error
+        except Exception as error:
+            self._raise_closed(error)
+            if connection.is_closing:
+                raise UnavailableError(DISCONNECTED) from error
             self._raise_typed(error, "open")
         return connection
 

@@ -14,7 +14,7 @@ from async_dynamo_store.config import AwsConfig, is_endpoint
 from async_dynamo_store.errors import BackendError, UnavailableError
 
 from .answers import ENDPOINT_IS_NONE
-from .credentials import CredentialsStep
+from .credentials import CredentialsStep, end_process
 from .deadline import CallTimer, deadline
 from .hooks import check_answer, retry_conflicts
 
@@ -39,6 +39,10 @@ A new one costs 2 to 3 ms of processor time and three round trips. One that Dyna
 """
 
 
+_LOOK_AGAIN_SECONDS = 0.2
+DISCONNECTED = "disconnect() closed the client while it was waited for. Whether a write has landed is not known: try it again."
+
+
 class Connection:
     """An aioboto3 client, being opened or open, in one event loop."""
 
@@ -49,7 +53,7 @@ class Connection:
         self._fast: FastPath | None = None
         self._timer = CallTimer(loop)
         self._stack = AsyncExitStack()
-        self._is_closing = False
+        self.is_closing = False
         self.opening = loop.create_task(self._open(open_client, profile, accelerate=accelerate))
 
     async def _open(self, open_client: OpenClient, profile: str, *, accelerate: bool) -> None:
@@ -83,11 +87,8 @@ class Connection:
                 finally:
                     self._timer.forget(under_way)
         except TimeoutError as error:
-            if self._is_closing:
-                raise UnavailableError(
-                    "disconnect() closed the client while DynamoDB was waited for. Whether a write has landed is not"
-                    " known: try it again."
-                ) from error
+            if self.is_closing:
+                raise UnavailableError(DISCONNECTED) from error
             if not has_keys:
                 self._credentials.raise_overdue(error)
             raise
@@ -97,9 +98,12 @@ class Connection:
 
         Calls under way end first: botocore would try them again, on connections that nobody closes.
         """
-        self._is_closing = True
-        self.opening.cancel()
-        await asyncio.wait([self.opening])
+        self.is_closing = True
+        while not self.opening.done():
+            # A process that is just being started is there at the next look.
+            if not end_process(self.opening):
+                self.opening.cancel()
+            await asyncio.wait([self.opening], timeout=_LOOK_AGAIN_SECONDS)
         await self._timer.end_all()
         await self._stack.aclose()
 

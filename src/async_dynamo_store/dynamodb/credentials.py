@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from traceback import walk_tb
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from async_dynamo_store.errors import CredentialsError
 
@@ -126,6 +126,19 @@ def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError
     """
     source = _source(_frames(opening))
     return _failure(source, profile, _OVERDUE) if source else None
+
+
+def end_process(opening: asyncio.Task[None]) -> bool:
+    """End the credential_process that a client waits for; whether there is one.
+
+    Cancelled, the task would leave it running.
+    """
+    values = (value for frame in _frames(opening) for value in frame.f_locals.values())
+    process = next((value for value in values if isinstance(value, asyncio.subprocess.Process)), None)
+    if process:
+        # kill() would not do: a process of its own may hold its pipes open.
+        cast("Any", process)._transport.close()  # noqa: SLF001
+    return process is not None
 
 
 def _failure(source: str, profile: str, reason: str) -> CredentialsError:

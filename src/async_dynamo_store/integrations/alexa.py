@@ -69,7 +69,9 @@ class AlexaVerifier:
         What costs least comes first, and nothing is downloaded from an address that is not Amazon's.
         """
         _check_timestamp(request)
-        skill_id = fields.text(request.raw, "context", "System", "application", "applicationId")
+        skill_id = fields.text(
+            request.raw, "context", "System", "application", "applicationId"
+        ) or fields.text(request.raw, "session", "application", "applicationId")
         if skill_id not in self._skill_ids:
             raise VerificationError(
                 "the request is for another skill; give AlexaVerifier the id of each that you have"

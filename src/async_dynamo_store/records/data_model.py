@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from types import UnionType
-from typing import Annotated, Any, Protocol, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, RootModel, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
 from async_dynamo_store.errors import UnsupportedValueError
 
 from .paths import DataKeys
 from .storable import storable_key
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -48,6 +52,14 @@ class DataModel(Protocol[DataT]):
         """A path as it is stored: a model's fields under their aliases."""
         ...
 
+    def default(self, keys: DataKeys) -> Any:
+        """What is read at a stored path where nothing is stored; None for nothing."""
+        ...
+
+    def loaded_value(self, baseline: Any, keys: DataKeys) -> Any:
+        """What was read at a stored path, as far as a baseline tells; None for nothing."""
+        ...
+
 
 def member_names(parent: object, key: str, where: str) -> tuple[Any, str]:
     """Under which name a dict or a model holds `key`, a field's name or its alias, and under which it stores it.
@@ -71,28 +83,77 @@ def member_names(parent: object, key: str, where: str) -> tuple[Any, str]:
 
 def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
     """A path through a type, with each field's name, or alias, as the alias under which it is stored."""
-    if not keys:
-        return ()
-    key, rest = keys[0], keys[1:]
-    for option in _options(annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            for name, field in option.model_fields.items():
-                stored = field.serialization_alias or name
-                if key in (name, stored):
-                    return (stored, *stored_keys(field.annotation, rest))
-        elif args := get_args(option):
-            # The values of a dict, or the members of a list.
-            return (key, *stored_keys(args[-1] if args[-1] is not ... else args[0], rest))
-    return keys
+    stored: DataKeys = ()
+    for key in keys:
+        aliases = (_stored_name(option, key) for option in _options(annotation))
+        alias = next((alias for alias in aliases if alias is not None), key)
+        annotation = type_at(annotation, (alias,))
+        stored = (*stored, alias)
+    return stored
+
+
+def default_at(annotation: Any, keys: DataKeys) -> Any:
+    """The default of the field at a stored path through a type; None where there is none."""
+    for option in _options(type_at(annotation, keys[:-1])):
+        if field := _field(option, keys[-1]):
+            return field.get_default(call_default_factory=True, validated_data={})
+    return None
+
+
+def type_at(annotation: Any, keys: DataKeys) -> Any:
+    """The type at a stored path through a type; None where it is not known."""
+    for key in keys:
+        annotation = next((inner for option in _options(annotation) if (inner := _inside(option, key))), None)
+    return annotation
+
+
+def _inside(option: Any, key: str | int) -> Any:
+    if field := _field(option, key):
+        return field.annotation
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        return None
+    # The values of a dict, or the members of a list.
+    args = [each for each in get_args(option) if each is not ...]
+    return args[-1] if args else None
+
+
+def _field(option: Any, alias: str | int) -> FieldInfo | None:
+    names = (name for name, stored in _aliases(option).items() if alias == stored)
+    return next((option.model_fields[name] for name in names), None)
+
+
+def _stored_name(option: Any, key: str | int) -> str | int | None:
+    aliases = _aliases(option)
+    return key if key in aliases.values() else aliases.get(key)
+
+
+def _aliases(option: Any) -> dict[str | int, str]:
+    """The aliases under which the fields of a model are stored, by their names; none for another type."""
+    if not isinstance(option, type) or not issubclass(option, BaseModel):
+        return {}
+    return {name: field.serialization_alias or name for name, field in option.model_fields.items()}
+
+
+def key_as_held(data: object, parent_keys: DataKeys, parent: object, name: Any) -> Any:
+    """A new key of a dict in a model, as the dict's type holds it: an int, an Enum."""
+    if not isinstance(parent, dict) or name in parent or not isinstance(data, BaseModel):
+        return name
+    for option in _options(type_at(type(data), parent_keys)):
+        if get_origin(option) is dict:
+            with suppress(ValidationError):
+                return TypeAdapter(get_args(option)[0]).validate_python(name, strict=False)
+    return name
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """The types that a union, or an annotated type, stands for."""
+    """The types that a union, an annotated type, or a root model stands for."""
     if get_origin(annotation) is Annotated:
         yield from _options(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
         for option in get_args(annotation):
             yield from _options(option)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _options(annotation.model_fields["root"].annotation)
     else:
         yield annotation
 

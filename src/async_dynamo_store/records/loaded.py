@@ -97,7 +97,8 @@ class Loaded:
 
     `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
     of it; `increments` are what `increment` has added, by the keys under which it is stored. `turn` is the turn
-    whose own user this is. `new_turns` and `note` are of the turn that is to be saved.
+    whose own user this is. `new_turns`, `note` and `delivery_id` are of the turn that is to be
+    saved.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Loaded:
     increments: dict[tuple[str, ...], Number] = field(default_factory=dict)
     new_turns: list[dict[str, Any]] = field(default_factory=list)
     note: RequestNote | None = None
+    delivery_id: str | None = None
 
     def __post_init__(self) -> None:
         turn = _turn.get()
@@ -130,9 +132,10 @@ class Loaded:
         """Note that `by` was added to the number under these keys."""
         self.increments[keys] = sum_of(self.increments.get(keys, 0), by, where)
 
-    def remember(self, stored: StoredTurn) -> None:
-        """Note for the save what is stored of the turn itself."""
+    def remember(self, stored: StoredTurn, delivery_id: str | None = None) -> None:
+        """Note for the save what is stored of the turn itself, and the platform's id of its message."""
         self.note = stored.note
+        self.delivery_id = delivery_id
         if stored.history is not None:
             self.new_turns.insert(0, stored.history)
 
@@ -154,4 +157,4 @@ class Loaded:
             if left:
                 self.increments[keys] = left
         del self.new_turns[len(self.new_turns) - pending.new_turns :]
-        self.note = None
+        self.note = self.delivery_id = None

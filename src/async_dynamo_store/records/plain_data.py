@@ -52,6 +52,12 @@ class PlainData:
         """The keys themselves."""
         return keys
 
+    def default(self, keys: DataKeys) -> None:
+        """A dict has no defaults."""
+
+    def loaded_value(self, baseline: Prints, keys: DataKeys) -> None:
+        """A dict makes no values of its own."""
+
     def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
         """The keys that have changed, and those that have to be looked at."""
         # JSON writes a NaN as null too.

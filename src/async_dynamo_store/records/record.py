@@ -14,7 +14,7 @@ from typing_extensions import TypeVar
 from async_dynamo_store.errors import StoreError, UnsupportedValueError
 from async_dynamo_store.wire.codec import sum_of
 
-from .data_model import member_names
+from .data_model import key_as_held, member_names
 from .paths import DataKeys, DataPath, as_index, path_keys
 
 if TYPE_CHECKING:
@@ -104,14 +104,17 @@ class UserRecord(Generic[DataT]):
         """Add to a number of `data` in such a way that turns at the same time all count.
 
         Returns this turn's view of the sum at once; the save adds `by` to whatever is stored by then. A
-        missing number counts as 0, and missing parents are made. Raises `UnsupportedValueError` when what is
-        there, or `by`, is no number, and for a path through what holds no members.
+        missing number counts as its default in the `data_model`, else as 0, and missing parents are made. Raises
+        `UnsupportedValueError` when what is there, or `by`, is no number, and for a path through what holds no
+        members.
         """
         keys = path_keys(path)
         where = _where(keys)
         step = sum_of(0, by, where)
         parent, name, stored = _walked(self.data, keys, where)
         old = _member(parent, name, 0)
+        if old is None and isinstance(parent, BaseModel) and name not in parent.model_fields_set:
+            old = 0
         total = sum_of(old, step, where)
         if isinstance(old, Decimal):
             total = Decimal(str(total))
@@ -170,9 +173,11 @@ def _walked(data: Any, keys: DataKeys, where: str) -> tuple[Any, Any, DataKeys]:
     stored: DataKeys = ()
     for key in keys[:-1]:
         name, alias = _names(parent, key, where)
+        name = key_as_held(data, stored, parent, name)
         stored = (*stored, alias)
         parent = _member(parent, name, {})
     name, alias = _names(parent, keys[-1], where)
+    name = key_as_held(data, stored, parent, name)
     return parent, name, (*stored, alias)
 
 

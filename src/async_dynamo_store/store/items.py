@@ -153,6 +153,7 @@ class Items:
         def replan(base: Snapshot | None, mark: WriteMark) -> Write | None:
             item = base.item if base else {}
             read[:] = [item]
+            self._elements.check(item)
             return self.plan(Save(self.key(key), [change_of(item)], "merge", now), base, mark)
 
         try:

@@ -85,7 +85,10 @@ class AsyncDynamoStore(Generic[DataT]):
         accelerate: bool = True,
     ) -> None:
         self.config: DynamoDbConfig = read_config(config)
-        self._model: DataModel[Any] = ModelData(data_model) if data_model else PlainData()
+        as_null = self.config.empty_strings == "null"
+        self._model: DataModel[Any] = (
+            ModelData(data_model, empty_strings_as_null=as_null) if data_model else PlainData()
+        )
         self._client = Client(self.config, session, self._find_aws, accelerate=accelerate)
         self._table = Table(self.config, self._client)
         self._elements: Elements[DataT] = Elements[Any](self.config, self._model)
@@ -199,7 +202,9 @@ class AsyncDynamoStore(Generic[DataT]):
         await self._change(user_id, self._place(path), lambda path, item: Remove(path))
 
     async def increment(self, user_id: str, path: DataPath, by: float | Decimal = 1) -> Any:
-        """Add to a number of the user's data, atomically, and return the new value; a missing number counts as 0.
+        """Add to a number of the user's data, atomically, and return the new value.
+
+        A missing number counts as its default in the `data_model`, else as 0.
 
         Raises `UnsupportedValueError` as `set` does, when `by` or what is stored is no number, and for a sum
         that DynamoDB cannot hold.
@@ -210,7 +215,8 @@ class AsyncDynamoStore(Generic[DataT]):
             raise UnsupportedValueError(f"increment: by is {type(by).__qualname__}; give a number", "by")
 
         def change(path: ItemPath, item: Item) -> Change:
-            increment = Increment(path, amount, otherwise=amount)
+            start = self._elements.data.start(path[len(self._elements.data.path) :])
+            increment = Increment(path, amount, otherwise=amount, start=start)
             check_type(item, path, "N", "a number: it cannot be incremented")
             increment.outcome(item)
             return increment
@@ -219,7 +225,9 @@ class AsyncDynamoStore(Generic[DataT]):
         return decode(place.value(item) or amount)
 
     async def append(self, user_id: str, path: DataPath, *values: Any) -> None:
-        """Put values at the end of a list of the user's data, atomically; the list is made when it is missing.
+        """Put values at the end of a list of the user's data, atomically.
+
+        A missing list is made, of its default in the `data_model` where it has one.
 
         Raises `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values
         that DynamoDB cannot hold.
@@ -231,7 +239,8 @@ class AsyncDynamoStore(Generic[DataT]):
 
         def change(path: ItemPath, item: Item) -> Change:
             check_type(item, path, "L", "a list: it cannot be appended to")
-            return Append(path, members["L"], otherwise=members)
+            start = self._elements.data.first_members(path[len(self._elements.data.path) :])
+            return Append(path, members["L"], otherwise=members, start=start)
 
         await self._change(user_id, place, change)
 

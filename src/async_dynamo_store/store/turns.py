@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
 from uuid import uuid4
 
 from async_dynamo_store.errors import BackendError
+from async_dynamo_store.records.deliveries import is_noted
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, Session, UserRecord
 
@@ -23,6 +24,11 @@ log = logging.getLogger(__name__)
 
 class RequestLike(Protocol):
     """Who asks, and in which session."""
+
+    @property
+    def kind(self) -> str:
+        """What the request is to the dialogue; nothing of a `probe` is saved."""
+        ...
 
     @property
     def jovo_type(self) -> str:
@@ -45,6 +51,11 @@ class RequestLike(Protocol):
         ...
 
     @property
+    def delivery_id(self) -> str | None:
+        """The platform's id of what it may deliver more than once."""
+        ...
+
+    @property
     def session_data(self) -> Mapping[str, Any] | None:
         """The platform's own session attributes; None where it has none."""
         ...
@@ -54,6 +65,7 @@ class TurnLike(Protocol[DataT]):
     """One request, its user and its session."""
 
     session: Session
+    is_repeated: bool
 
     @property
     def request(self) -> RequestLike:
@@ -113,15 +125,19 @@ class Turns(Generic[DataT]):
         else:
             prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
             turn.user = await self._load_or_do_without(request.user_id, prefix)
+        loaded = turn.user.loaded
+        turn.is_repeated = bool(
+            loaded and request.delivery_id and is_noted(request.delivery_id, loaded.part(()))
+        )
         self._join_session(turn)
 
     async def save(self, turn: TurnLike[DataT]) -> None:
         """Save the turn's user, with what is stored of the turn itself."""
         loaded = turn.user.loaded
-        if loaded is None:
+        if loaded is None or turn.is_repeated or turn.request.kind == "probe":
             return
         stored = await turn.stored_turn(self._layout, self._history_elements)
-        loaded.remember(stored)
+        loaded.remember(stored, turn.request.delivery_id)
         await self._save(turn.user)
 
     async def _load_or_do_without(self, user_id: str, prefix: str) -> UserRecord[DataT]:

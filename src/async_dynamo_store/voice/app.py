@@ -18,7 +18,7 @@ from async_dynamo_store.records.record import DataT
 from async_dynamo_store.store.store import AsyncDynamoStore
 
 from .pipeline import RequestPipeline
-from .requests import parse_request
+from .requests import TEXT_PLATFORMS, Request, parse_request
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class VoiceApp(Generic[DataT]):
         self._data_model: Any = data_model
         self._handlers: dict[str, Handler[DataT]] = {}
         self._intents: dict[str, Handler[DataT]] = {}
+        self._events: dict[str, Handler[DataT]] = {}
+        self._probes: dict[str, Handler[DataT]] = {}
         self._store: AsyncDynamoStore[DataT] | None = None
         settings = config if isinstance(config, AppConfig) else AppConfig.model_validate(config or {})
         if settings.db is not None:
@@ -121,19 +123,28 @@ class VoiceApp(Generic[DataT]):
         return self._add("launch", handler)
 
     def intent(self, *names: str) -> Callable[[HandlerT], HandlerT]:
-        """Decorator: the handler for the intents (or events, texts, digits) with these names."""
-        if not names or not all(isinstance(name, str) for name in names):
-            raise TypeError('name the intents: @app.intent("ScoreIntent")')
+        """Decorator: the handler for the intents with these names.
 
-        def add(handler: HandlerT) -> HandlerT:
-            _check_async(handler)
-            for name in names:
-                if name in self._intents:
-                    raise ValueError(f"the intent {name!r} has a handler already")
-                self._intents[name] = handler
-            return handler
+        On Messenger and Twilio an intent is the text, the payload or the digits. A Dialogflow CX webhook has
+        a tag, and the handler with the tag's name comes before that of the intent.
+        """
+        return self._add_named("intent", self._intents, names)
 
-        return add
+    def event(self, *names: str) -> Callable[[HandlerT], HandlerT]:
+        """Decorator: the handler for what a platform reports and no user said (`delivery`, `RecordingStatus`).
+
+        Where intents are names and not the user's own words (all platforms but Messenger and Twilio),
+        `intent` takes events too, such as `AudioPlayer.PlaybackStarted`.
+        """
+        return self._add_named("event", self._events, names)
+
+    def can_fulfill(self, *names: str) -> Callable[[HandlerT], HandlerT]:
+        """Decorator: what tells Alexa whether the app can answer these intents, with `turn.can_fulfill("YES")`.
+
+        Alexa asks while it looks for a skill (`CanFulfillIntentRequest`). No other handler runs for that,
+        nothing is saved, and without a handler the answer is "NO".
+        """
+        return self._add_named("can_fulfill", self._probes, names)
 
     def end(self, handler: HandlerT) -> HandlerT:
         """Decorator: the handler for the end of a session, to which most platforms play no answer."""
@@ -196,19 +207,45 @@ class VoiceApp(Generic[DataT]):
         self._handlers[kind] = handler
         return handler
 
+    def _add_named(
+        self, kind: str, handlers: dict[str, Handler[DataT]], names: tuple[str, ...]
+    ) -> Callable[[HandlerT], HandlerT]:
+        if not names or not all(isinstance(name, str) for name in names):
+            raise TypeError(f'name the {kind}s: @app.{kind}("…")')
+
+        def add(handler: HandlerT) -> HandlerT:
+            _check_async(handler)
+            for name in names:
+                if name in handlers:
+                    raise ValueError(f"the {kind} {name!r} has a handler already")
+                handlers[name] = handler
+            return handler
+
+        return add
+
     async def _dispatch(self, turn: Turn[DataT]) -> None:
         request = turn.request
-        handler = self._intents.get(request.intent) or self._handlers.get(request.kind)
-        if request.kind == "launch":
-            handler = self._handlers.get("launch") or handler
-        if handler is None and request.kind in ("launch", "intent"):
-            handler = self._handlers.get("fallback")
-        if handler:
+        if handler := self._handler(request):
             await handler(turn)
         elif request.kind in ("launch", "intent"):
             log.warning(
                 "No handler for a %s request: add @app.%s or @app.fallback", request.platform, request.kind
             )
+
+    def _handler(self, request: Request) -> Handler[DataT] | None:
+        named = self._intents.get(request.intent)
+        match request.kind:
+            case "probe":
+                return self._probes.get(request.intent)
+            case "event":
+                unnamed = None if request.platform in TEXT_PLATFORMS else named
+                return self._events.get(request.intent) or unnamed
+            case "end":
+                return named or self._handlers.get("end")
+            case _:
+                tagged = self._intents.get(request.tag) if request.tag else None
+                launch = self._handlers.get("launch") if request.kind == "launch" else None
+                return tagged or launch or named or self._handlers.get("fallback")
 
 
 async def _identify(find_user_id: FindUserId, turn: Turn[Any]) -> None:

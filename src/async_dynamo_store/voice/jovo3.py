@@ -12,7 +12,7 @@ from async_dynamo_store.records.elements.meta_data import RequestNote
 from async_dynamo_store.records.reading import javascript_time
 
 from .history import history_item
-from .requests import fields
+from .requests import TEXT_PLATFORMS, fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .turn import Turn
 
 _STATE = "_JOVO_STATE_"
-_TEXT_PLATFORMS = ("messenger", "twilio-voice")
-
 _INPUT = (("request", "intent"), ("request", "inputs"))
 _OUTPUT = (("response", "output"), ("response", "speech"), ("response", "reprompt"))
 _STATES = (("request", "state"), ("response", "state"))
@@ -109,7 +107,7 @@ def _name(request: Request) -> str:
         case "event":
             return "AUDIOPLAYER" if request.intent.startswith("AudioPlayer.") else request.intent
         case _:
-            is_text = request.platform in _TEXT_PLATFORMS or not request.intent
+            is_text = request.platform in TEXT_PLATFORMS or not request.intent
             return "ON_TEXT" if is_text else request.intent
 
 

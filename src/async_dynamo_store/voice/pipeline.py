@@ -44,7 +44,8 @@ class RequestPipeline(Generic[DataT]):
         with turn_scope():
             try:
                 for stage in ("request", "user.load", "handler", "user.save"):
-                    await self._take(stage, turn)
+                    if not turn.is_repeated:
+                        await self._take(stage, turn)
                 turn.response = turn.render()
                 await self._take("response", turn)
             except Exception as error:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, get_args
 
 from async_dynamo_store.errors import StoreError, UserNotLoadedError
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
 from .history import history_item, last_said
-from .requests import Reply, Request, render_reply
+from .requests import CanFulfill, Reply, Request, render_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,8 @@ class Turn(Generic[DataT]):
     """One request of one user, from request JSON to response JSON.
 
     `reply` is what the handler answered so far, `response` the platform's JSON once it is made, `error` what
-    a stage raised.
+    a stage raised. `is_repeated`: the platform has delivered a message again whose turn is stored; no handler
+    runs for it, and it is not answered again.
     """
 
     def __init__(self, request: Request, store: AsyncDynamoStore[DataT] | None = None) -> None:
@@ -32,6 +33,7 @@ class Turn(Generic[DataT]):
         self.reply = Reply()
         self.response: Any = None
         self.error: Exception | None = None
+        self.is_repeated = False
         self.session = _platform_session(request)
         self._user: UserRecord[DataT] | None = None
         self._store = store
@@ -79,6 +81,15 @@ class Turn(Generic[DataT]):
         """Say `text` and listen; `reprompt` is said when no answer comes, on platforms that can."""
         self.reply = Reply(speech=text, reprompt=reprompt, listen=True)
 
+    def can_fulfill(self, answer: CanFulfill) -> None:
+        """Tell a platform that asks whether the app could answer; it is "NO" unless this says otherwise.
+
+        Raises ValueError for another word.
+        """
+        if answer not in get_args(CanFulfill):
+            raise ValueError(f"the answer is one of {', '.join(get_args(CanFulfill))}, and not {answer!r}")
+        self.reply = Reply(can_fulfill=answer)
+
     def repeat(self) -> None:
         """Say again what was said last; raises `StoreError` when `stored_elements.history` kept nothing."""
         said = last_said(self.history.items)
@@ -101,6 +112,7 @@ class Turn(Generic[DataT]):
     def render(self) -> Any:
         """The reply in the platform's own shape, with the session's data."""
         self.reply.session_data = self.session.data
+        self.reply.is_failure = self.error is not None
         return render_reply(self.request, self.reply)
 
     def fail(self, error: Exception) -> None:

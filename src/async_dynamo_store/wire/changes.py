@@ -76,7 +76,7 @@ class Replace(NamedTuple):
 
 
 class Increment(NamedTuple):
-    """Add `by` to the number at `path`, which counts as 0 where there is none.
+    """Add `by` to the number at `path`, which counts as `start` where there is none.
 
     Any other value is replaced by `otherwise`.
     """
@@ -84,6 +84,7 @@ class Increment(NamedTuple):
     path: ItemPath
     by: AttributeValue
     otherwise: AttributeValue
+    start: AttributeValue = ZERO
 
     def on(self, item: Item) -> Iterable[Change]:
         """What this comes to on an item: what is no number is replaced; nothing when its list is shorter now."""
@@ -94,12 +95,12 @@ class Increment(NamedTuple):
 
     def outcome(self, item: Item) -> AttributeValue | None:
         """What is at the path afterwards; None for nothing."""
-        old = find(item, self.path) or ZERO
+        old = find(item, self.path) or self.start
         return encode(sum_of(decode(old), decode(self.by), path_text(self.path)), self.path)
 
 
 class Append(NamedTuple):
-    """Put `members` at the end of the list at `path`, which is made where there is none.
+    """Put `members` at the end of the list at `path`, which is made of `start` where there is none.
 
     Any other value is replaced by `otherwise`.
     """
@@ -107,6 +108,7 @@ class Append(NamedTuple):
     path: ItemPath
     members: Sequence[AttributeValue]
     otherwise: AttributeValue
+    start: Sequence[AttributeValue] = ()
 
     def on(self, item: Item) -> Iterable[Change]:
         """What this comes to on an item: what is no list is replaced; nothing when a list around it is shorter now."""
@@ -114,13 +116,13 @@ class Append(NamedTuple):
         if not _has_lists_of(item, self.path):
             return ()
         if old is None:
-            return (Replace(self.path, None, {"L": list(self.members)}),)
+            return (Replace(self.path, None, {"L": [*self.start, *self.members]}),)
         return (self,) if "L" in old else (Replace(self.path, old, self.otherwise),)
 
     def outcome(self, item: Item) -> AttributeValue | None:
         """What is at the path afterwards; None for nothing."""
         old = find(item, self.path) or {}
-        return {"L": [*old.get("L", ()), *self.members]}
+        return {"L": [*old.get("L", self.start), *self.members]}
 
 
 class Prepend(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from .changes import ZERO, Append, Change, Increment, Put, Replace, apply, find
+from .changes import Append, Change, Increment, Put, Replace, apply, find
 from .values import AttributeValue, Item, ItemPath, member_of
 
 _MAX_EXPRESSION_BYTES = 4096
@@ -160,8 +160,8 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
     for write in writes:
         name = expression.path(write.path)
         if isinstance(write, Increment):
-            zero, by = expression.value(ZERO), expression.value(write.by)
-            sets.append(f"{name} = if_not_exists({name}, {zero}) + {by}")
+            start, by = expression.value(write.start), expression.value(write.by)
+            sets.append(f"{name} = if_not_exists({name}, {start}) + {by}")
         elif isinstance(write, Append):
             sets.append(f"{name} = list_append({name}, {expression.value({'L': list(write.members)})})")
         elif isinstance(write, (Put, Replace)) and write.value is not None:

@@ -15,8 +15,11 @@ PUBLISHED_FOLDERS = {
     "alexa": "alexa",
     "core": "jovo-core",
     "dialogflow": "dialogflow-es",
+    "dialogflow-cx": "dialogflow-cx",
+    "dialogflow-integrations": "dialogflow-es",
     "google-conv": "google-assistant",
     "lex": "lex-v1",
+    "lex-v2": "lex-v2",
     "messenger": "messenger",
     "web": "jovo-web",
 }

@@ -51,7 +51,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 def check(request: Request) -> None:
-    assert request.kind in {"launch", "intent", "end", "event"}
+    assert request.kind in {"launch", "intent", "end", "event", "probe"}
     names: tuple[object, ...] = (request.user_id, request.session_id, request.locale)
     assert all(name is None or (isinstance(name, str) and name) for name in names)
     assert isinstance(request.intent, str)

@@ -56,6 +56,13 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("AlexaSkill", "event", ANNA, ALEXA_SESSION, False, "Alexa.Presentation.APL.UserEvent"),
         *({}, "de-DE", DATA),
     ),
+    "alexa/probe": (
+        *("AlexaSkill", "probe", ANNA, ALEXA_SESSION, True, "OrderIntent", {"size": "large"}, "de-DE", {}),
+    ),
+    "alexa/test event without context": (
+        *("AlexaSkill", "intent", "amzn1.ask.account.SESSION", ALEXA_SESSION, False, "AMAZON.HelpIntent"),
+        *({}, "de-DE", DATA),
+    ),
     "google-assistant/launch": (
         *("GoogleAction", "launch", "ga-user", "ABwppHF_s1", True, "actions.intent.MAIN", {}, "en-US", {}),
     ),
@@ -95,6 +102,27 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "dialogflow-es/anonymous": (
         *("DialogflowAgent", "intent", None, ES_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
+    **{
+        f"dialogflow-es/{integration}": (
+            *("DialogflowAgent", "intent", user, ES_SESSION, None, "HelpIntent", {}, "en", {}),
+        )
+        for integration, user in {
+            "Messenger widget": "widget-user",
+            "Facebook": "1534862223272449",
+            "Slack": "U2147483697",
+            "Slack Events API": "U2147483697",
+            "Google Chat": "users/1158",
+            "LINE": "U9052",
+            "Viber": "01234567890A=",
+            "Telegram": "512345678",
+            "Telegram update": "512345678",
+            "Telegram button": "512345678",
+            "Twilio": "whatsapp:+4989123456",
+            "Skype": "29:1abc",
+            "respond.io": "U9052",
+            "Genesys": None,
+        }.items()
+    },
     "dialogflow-es/no intent": ("DialogflowAgent", "intent", None, ES_SESSION, None, "", {}, "en", {}),
     "dialogflow-cx/launch": (
         *("DialogflowAgent", "launch", PHONE, CX_SESSION, None, "Default Welcome Intent", {}, "en", {}),
@@ -112,6 +140,23 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "dialogflow-cx/anonymous": (
         *("DialogflowAgent", "intent", None, CX_SESSION, None, "HelpIntent", {}, "en", {}),
     ),
+    "dialogflow-cx/of an environment": (
+        *("DialogflowAgent", "launch", None),
+        *(
+            "projects/quiz/locations/global/agents/a1/environments/e1/sessions/s1",
+            None,
+            "start",
+            {},
+            "en",
+            {},
+        ),
+    ),
+    "dialogflow-cx/Messenger widget": (
+        *("DialogflowAgent", "intent", "widget-user", CX_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
+    "dialogflow-cx/LINE": (
+        *("DialogflowAgent", "intent", "U9052", CX_SESSION, None, "HelpIntent", {}, "en", {}),
+    ),
     "lex-v1/first": ("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None, {}),
     "lex-v1/intent": (
         *("LexBot", "intent", "lex-user", None, None, "OrderIntent", {"size": "large", "extra": None}, None),
@@ -121,6 +166,14 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("LexBot", "intent", "lex-user", None, None, "OrderIntent", {"size": "large", "extra": None}, None),
         {},
     ),
+    **{
+        f"lex-v1/{name}": ("LexBot", "intent", "lex-user", None, None, "OrderIntent", slots, None, {})
+        for name, slots in {
+            "asked for a slot before": {"size": None, "extra": None},
+            "has the slot that was asked for": {"size": None, "extra": "cheese"},
+            "all slots filled": {"size": "large"},
+        }.items()
+    },
     "lex-v1/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
     "lex-v1/attribute of another": (
         *("LexBot", "intent", "lex-user", None, None, "HelpIntent", {}, None),
@@ -134,6 +187,16 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "lex-v2/slot by slot": (
         *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", LEX_V2_SLOTS, "en-US", {}),
     ),
+    **{
+        f"lex-v2/{name}": (
+            *("LexBot", "intent", "lex-session", "lex-session", None, "OrderIntent", slots, "en-US", {}),
+        )
+        for name, slots in {
+            "proposes a slot": LEX_V2_SLOTS,
+            "proposes a confirmation": LEX_V2_SLOTS,
+            "all slots filled": {"size": "large"},
+        }.items()
+    },
     "lex-v2/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
     "lex-v2/no intent": ("LexBot", "intent", "lex-session", "lex-session", None, "", {}, "en-US", {}),
     "messenger/launch": ("MessengerBot", "launch", "PSID-1", None, None, "GET_STARTED", {}, None, None),
@@ -141,7 +204,7 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "messenger/entry alone": ("MessengerBot", "intent", "PSID-1", None, None, "two pizzas", {}, None, None),
     "messenger/postback": ("MessengerBot", "intent", "PSID-1", None, None, "ORDER", {}, None, None),
     "messenger/quick reply": (
-        *("MessengerBot", "intent", "PSID-1", None, None, "Large", {"quick_reply": "SIZE_L"}, None, None),
+        *("MessengerBot", "intent", "PSID-1", None, None, "SIZE_L", {"quick_reply": "SIZE_L"}, None, None),
     ),
     "messenger/picture": ("MessengerBot", "intent", "PSID-1", None, None, "", {}, None, None),
     "messenger/id as a number": (
@@ -151,6 +214,24 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "messenger/nobody": ("MessengerBot", "intent", None, None, None, "hi", {}, None, None),
     "messenger/echo": ("MessengerBot", "event", None, None, None, "echo", {}, None, None),
     "messenger/delivery": ("MessengerBot", "event", "PSID-1", None, None, "delivery", {}, None, None),
+    "messenger/text that is spelled like an event": (
+        *("MessengerBot", "intent", "PSID-1", None, None, "delivery", {}, None, None),
+    ),
+    **{
+        f"messenger/{name}": ("MessengerBot", "event", user, None, None, event, {}, None, None)
+        for name, (event, user) in {
+            "standby": ("standby", "PSID-1"),
+            "feed": ("changes", None),
+            "dashboard test": ("changes", None),
+            "dashboard sample": ("changes", None),
+            "entry of nothing": ("", None),
+            "no entry": ("", None),
+            "opt-in of a web page": ("optin", None),
+            "opt-in": ("optin", "PSID-1"),
+            "referral": ("referral", "PSID-1"),
+            "account linking": ("account_linking", "PSID-1"),
+        }.items()
+    },
     "messenger/nothing in it": ("MessengerBot", "event", "PSID-1", None, None, "", {}, None, None),
     "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", None, "", {}, None, None),
     "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", None, "two pizzas", {}, None, None),
@@ -163,6 +244,22 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
     ),
     "twilio-voice/browser": ("TwilioVoice", "intent", "client:anna", "CA1", None, "hi", {}, None, None),
+    **{
+        f"twilio-voice/{name}": ("TwilioVoice", "event", PHONE, "CA1", None, intent, {}, None, None)
+        for name, intent in {
+            "partial result": "PartialResult",
+            "dialled person has hung up": "Dial",
+            "recorded": "Record",
+            "handed over": "ConversationRelay",
+            "status": "StatusCallback",
+            "answering machine": "AnsweringMachine",
+        }.items()
+    },
+    "twilio-voice/recording is ready": (
+        *("TwilioVoice", "event", None, "CA1", None, "RecordingStatus", {}, None, None),
+    ),
+    "twilio-voice/nothing heard": ("TwilioVoice", "intent", PHONE, "CA1", None, "", {}, None, None),
+    "twilio-voice/status at the end": ("TwilioVoice", "end", PHONE, "CA1", None, "", {}, None, None),
     "jovo-core/launch": (
         *("CorePlatformApp", "launch", "jovo-user", "jovo-session", True, "LAUNCH", {}, "en", {}),
     ),
@@ -200,6 +297,14 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "alexa/published AudioPlayer.PlaybackStarted": (
         *("AlexaSkill", "event", USER, None, None, item("request.type"), {}, ALEXA_LOCALE, {}),
     ),
+    "alexa/published CanFulfillIntentRequest": (
+        *("AlexaSkill", "probe", USER, SESSION, NEW, item("request.intent.name"), {"name": "Jeff"}),
+        *(ALEXA_LOCALE, ATTRIBUTES),
+    ),
+    "alexa/published IntentRequestWithSlotResolution": (
+        *("AlexaSkill", "intent", USER, SESSION, NEW, item("request.intent.name"), {"name": "Jeff"}),
+        *(ALEXA_LOCALE, ATTRIBUTES),
+    ),
     "alexa/published IntentRequestWithSlot": (
         *("AlexaSkill", "intent", USER, SESSION, NEW, item("request.intent.name"), {"name": "jeff"}),
         *(ALEXA_LOCALE, ATTRIBUTES),
@@ -226,6 +331,21 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "dialogflow-es/published HelpIntent": (
         *("DialogflowAgent", "intent", None, item("session"), None, "HelpIntent", {}, "en", {}),
     ),
+    "dialogflow-es/published facebook": (
+        *("DialogflowAgent", "launch", "1534862223272449", item("session"), None, "Default Welcome Intent"),
+        *({}, "en", {}),
+    ),
+    "dialogflow-es/published df-messenger-userid": (
+        *("DialogflowAgent", "intent", "testuser", item("session"), None, "call.webhook", {}, "en", {}),
+    ),
+    "dialogflow-cx/published df-messenger-userid": (
+        *("DialogflowAgent", "intent", "testuser", item("sessionInfo.session"), None, "recommendation", {}),
+        *("en", item("sessionInfo.parameters")),
+    ),
+    "dialogflow-cx/published generate-login": (
+        *("DialogflowAgent", "launch", None, item("sessionInfo.session"), None, "Default Welcome Intent"),
+        *({}, "en", {}),
+    ),
     "google-assistant/published IntentRequest": (
         *("GoogleAction", "intent", item("user.params.userId"), item("session.id"), False),
         *(item("intent.name"), {}, item("user.locale"), item("session.params")),
@@ -233,6 +353,10 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "lex-v1/published IntentRequest": (
         *("LexBot", "intent", item("userId"), None, None, item("currentIntent.name")),
         *(item("currentIntent.slots"), None, item("sessionAttributes")),
+    ),
+    "lex-v2/published v2-dialog": (
+        *("LexBot", "intent", "123456789", "123456789", None, "DiningSuggestionsIntent"),
+        *({"Location": "Boston", "Cuisine": "thai", "Email": None}, "en-US", {}),
     ),
     "messenger/published IntentRequest": (
         *("MessengerBot", "intent", lambda raw: raw["messaging"][0]["sender"]["id"], None, None, "Test"),
@@ -245,8 +369,13 @@ for published, row in PUBLISHED.items():
 TIMES = {
     "alexa": "2026-11-22T17:01:09Z",
     "messenger": "2026-11-22T17:01:09.316Z",
+    "messenger/dashboard sample": None,
+    "messenger/entry of nothing": None,
+    "messenger/no entry": None,
     "jovo-core": "2026-11-22T17:01:09.316Z",
     "jovo-web": "2026-11-22T17:01:09.316Z",
+    "alexa/published CanFulfillIntentRequest": "2017-10-03T22:02:29Z",
+    "alexa/published IntentRequestWithSlotResolution": "2018-12-18T09:47:45Z",
     "alexa/published AudioPlayer.PlaybackStarted": "2017-10-30T20:17:48Z",
     "alexa/published IntentRequestWithSlot": "2018-12-18T09:47:45Z",
     "alexa/published LaunchRequest": "2015-05-13T12:34:56Z",
@@ -313,6 +442,25 @@ def test_messenger_batch_is_one_request_per_event() -> None:
     first, second = raw["entry"]
     assert requests[1].raw == {**first, "messaging": [first["messaging"][1]]}
     assert requests[2].raw == second
+
+
+@pytest.mark.parametrize(
+    ("name", "delivery_id"),
+    [("messenger/text", "m1"), ("messenger/standby", None), ("messenger/echo", None), ("alexa/intent", None)],
+)
+def test_what_may_be_delivered_again_has_an_id(name: str, delivery_id: str | None) -> None:
+    assert parsed(name).delivery_id == delivery_id
+
+
+def test_a_large_entry_is_not_copied_for_each_of_its_events() -> None:
+    event = {"sender": {"id": "1"}, "message": {"text": "x"}}
+    raw = {"object": "page", "entry": [{"id": "PAGE", "messaging": [event] * 3, "large": "x" * 1000}]}
+    assert [request.raw for request in parse_request(raw)] == [{"id": "PAGE", "messaging": [event]}] * 3
+
+
+def test_the_tag_of_a_cx_webhook() -> None:
+    assert parsed("dialogflow-cx/intent").tag == "order"
+    assert parsed("dialogflow-es/intent").tag is None
 
 
 @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])

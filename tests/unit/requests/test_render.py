@@ -21,6 +21,7 @@ ASK_ONCE = Reply("Which size?", listen=True, session_data={"round": 3, "name": "
 SILENT = Reply()
 DATA = {"round": 3, "name": "Anna"}
 CX_FLOW = "projects/quiz/locations/global/agents/a1/flows/f1"
+CX_START_FLOW = "projects/quiz/locations/global/agents/a1/flows/00000000-0000-0000-0000-000000000000"
 ES_CONTEXT = "projects/quiz/agent/sessions/s1/contexts/async_dynamo_store"
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
 GATHER = '<Gather input="dtmf speech">'
@@ -81,11 +82,19 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         Reply("Bye", "unheard"),
         alexa({"outputSpeech": ssml("Bye"), "shouldEndSession": True}),
     ),
-    ("alexa/intent", Reply(listen=True), alexa({"shouldEndSession": True})),
+    ("alexa/intent", Reply(listen=True), alexa({"shouldEndSession": False})),
+    ("alexa/intent", SILENT, alexa({})),
+    ("alexa/touch", SILENT, alexa({})),
     (
         "alexa/touch",
         TELL,
         alexa({"outputSpeech": ssml("Bye &amp; &lt;thanks&gt;"), "shouldEndSession": True}),
+    ),
+    ("alexa/probe", ASK, {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": "NO"}}}),
+    (
+        "alexa/probe",
+        Reply(can_fulfill="MAYBE"),
+        {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": "MAYBE"}}},
     ),
     ("alexa/end", ASK, {"version": "1.0", "response": {}}),
     ("alexa/audio player", ASK, {"version": "1.0", "response": {}}),
@@ -151,6 +160,23 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
     ),
     ("dialogflow-es/anonymous", SILENT, {}),
     (
+        "dialogflow-es/phone",
+        TELL,
+        {
+            "fulfillmentText": "Bye & <thanks>",
+            "fulfillmentMessages": [{"text": {"text": ["Bye & <thanks>"]}}],
+            "endInteraction": True,
+        },
+    ),
+    (
+        "dialogflow-es/phone",
+        Reply("Which size?", listen=True),
+        {
+            "fulfillmentText": "Which size?",
+            "fulfillmentMessages": [{"text": {"text": ["Which size?"]}}],
+        },
+    ),
+    (
         "dialogflow-es/launch by event",
         TELL,
         {
@@ -203,6 +229,16 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         {
             "fulfillmentResponse": {"messages": [{"text": {"text": ["Bye"]}}]},
             "sessionInfo": {"parameters": {}},
+            "targetPage": f"{CX_START_FLOW}/pages/END_SESSION",
+        },
+    ),
+    (
+        "dialogflow-cx/of an environment",
+        Reply("Bye"),
+        {
+            "fulfillmentResponse": {"messages": [{"text": {"text": ["Bye"]}}]},
+            "sessionInfo": {"parameters": {}},
+            "targetPage": f"{CX_START_FLOW}/pages/END_SESSION",
         },
     ),
     ("dialogflow-cx/tag alone", SILENT, {"sessionInfo": {"parameters": {"round": None}}}),
@@ -237,6 +273,84 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         {
             "sessionAttributes": {},
             "dialogAction": {"type": "Delegate", "slots": {"size": "large", "extra": None}},
+        },
+    ),
+    *(
+        (
+            f"lex-v1/{name}",
+            Reply("Which?", listen=True),
+            {
+                "sessionAttributes": {},
+                "dialogAction": {
+                    **asked,
+                    "intentName": "OrderIntent",
+                    "slots": sample(f"lex-v1/{name}")["currentIntent"]["slots"],
+                    "message": plain("Which?"),
+                },
+            },
+        )
+        for name, asked in {
+            "slot by slot": {"type": "ElicitSlot", "slotToElicit": "extra"},
+            "asked for a slot before": {"type": "ElicitSlot", "slotToElicit": "extra"},
+            "has the slot that was asked for": {"type": "ElicitSlot", "slotToElicit": "size"},
+            "all slots filled": {"type": "ConfirmIntent"},
+        }.items()
+    ),
+    *(
+        (
+            f"lex-v1/{name}",
+            Reply(said, is_failure=True),
+            {
+                "sessionAttributes": {},
+                "dialogAction": {"type": "Close", "fulfillmentState": "Failed", **message},
+            },
+        )
+        for name in ("intent", "slot by slot")
+        for said, message in ((None, {}), ("Sorry", {"message": plain("Sorry")}))
+    ),
+    *(
+        (
+            f"lex-v2/{name}",
+            Reply("Which?", listen=True),
+            {
+                "sessionState": {
+                    "sessionAttributes": {},
+                    "dialogAction": asked,
+                    "intent": sample(f"lex-v2/{name}")["sessionState"]["intent"],
+                },
+                "messages": [plain("Which?")],
+            },
+        )
+        for name, asked in {
+            "slot by slot": {"type": "ElicitSlot", "slotToElicit": "extra"},
+            "proposes a slot": {
+                "type": "ElicitSlot",
+                "slotToElicit": "address",
+                "slotElicitationStyle": "Default",
+                "subSlotToElicit": {"name": "number"},
+            },
+            "proposes a confirmation": {"type": "ConfirmIntent"},
+            "all slots filled": {"type": "ConfirmIntent"},
+        }.items()
+    ),
+    (
+        "lex-v2/slot by slot",
+        Reply("Sorry", is_failure=True),
+        {
+            "sessionState": {
+                "sessionAttributes": {},
+                "dialogAction": {"type": "Close"},
+                "intent": lex_v2_intent("Failed"),
+            },
+            "messages": [plain("Sorry")],
+        },
+    ),
+    (
+        "lex-v2/no intent",
+        Reply("What?", listen=True),
+        {
+            "sessionState": {"sessionAttributes": {}, "dialogAction": {"type": "ElicitIntent"}},
+            "messages": [plain("What?")],
         },
     ),
     (
@@ -307,6 +421,23 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         Reply("Hi"),
         {"recipient": {"user_ref": "REF-1"}, "messaging_type": "RESPONSE", "message": {"text": "Hi"}},
     ),
+    *(
+        (
+            f"messenger/{name}",
+            Reply("Hi"),
+            {"recipient": recipient, "messaging_type": "RESPONSE", "message": {"text": "Hi"}},
+        )
+        for name, recipient in {
+            "opt-in of a web page": {"user_ref": "REF-1"},
+            "opt-in": {"id": "PSID-1"},
+            "referral": {"id": "PSID-1"},
+            "account linking": {"id": "PSID-1"},
+        }.items()
+    ),
+    *(
+        (f"messenger/{name}", TELL, {})
+        for name in ("standby", "feed", "dashboard test", "dashboard sample", "no entry", "nothing in it")
+    ),
     ("messenger/text", SILENT, {}),
     ("messenger/nobody", TELL, {}),
     ("messenger/echo", TELL, {}),
@@ -331,6 +462,12 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
     ),
     ("twilio-voice/speech", SILENT, f"{XML}<Response><Hangup/></Response>"),
     ("twilio-voice/end", TELL, f"{XML}<Response></Response>"),
+    ("twilio-voice/partial result", SILENT, f"{XML}<Response></Response>"),
+    (
+        "twilio-voice/recorded",
+        TELL,
+        f"{XML}<Response><Say>Bye &amp; &lt;thanks&gt;</Say><Hangup/></Response>",
+    ),
     (
         "jovo-core/intent",
         TELL,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic
 
 from async_dynamo_store.layouts import LAYOUTS
+from async_dynamo_store.records import deliveries
 from async_dynamo_store.records.loaded import Loaded, PendingSave
 from async_dynamo_store.records.reading import read_map
 from async_dynamo_store.records.record import DataT, History, UserRecord
@@ -109,6 +110,8 @@ class Elements(Generic[DataT]):
         is_writing = bool(changes)
         changes += self._session.refresh(record.session, now, is_writing=is_writing)
         if is_writing:
+            if loaded.delivery_id:
+                changes.append(deliveries.note(loaded.delivery_id))
             return PendingSave(
                 changes,
                 baseline=baseline,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.records.reading import read_map
 from async_dynamo_store.records.record import DataT
-from async_dynamo_store.wire.changes import Change, Increment, diff, find, put
+from async_dynamo_store.wire.changes import ZERO, Change, Increment, diff, find, put
 from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
 
 if TYPE_CHECKING:
     from async_dynamo_store.records.data_model import DataModel
     from async_dynamo_store.records.loaded import Loaded, Number
+    from async_dynamo_store.records.paths import DataKeys
 
 Encode = Callable[..., AttributeValue]
 
@@ -70,12 +72,14 @@ class DataElement(Generic[DataT]):
         """An Increment for each counter that nobody set otherwise after counting, and `after` without them."""
         counts: list[Increment] = []
         for keys, by in list(loaded.increments.items()):
-            path, old = (*self.path, *keys), find(before, keys)
-            if not _is_counted(old, find(after, keys), by, path):
+            path, old, value = (*self.path, *keys), find(before, keys), find(after, keys) or {}
+            # A default that is made anew each time is the one that this turn has counted from.
+            start = self.start(keys) if old else _as_start(self._model.loaded_value(loaded.baseline, keys))
+            if not _is_counted(old or start, value, by, path):
                 # Its value was set by hand since, and is written as it is.
                 del loaded.increments[keys]
             elif by or old is None:
-                counts.append(Increment(path, encode(by, path), otherwise=find(after, keys) or {}))
+                counts.append(Increment(path, encode(by, path), otherwise=value, start=start))
                 after = put(after, keys, old)
         return counts, after
 
@@ -84,6 +88,15 @@ class DataElement(Generic[DataT]):
         if self._empty_strings_as_null:
             before = self.encode(decode({"M": before}), path)["M"]
         return diff(before, after, path)
+
+    def start(self, keys: DataKeys) -> AttributeValue:
+        """What a number counts from where nothing is stored at these keys: its default."""
+        return _as_start(self._model.default(keys))
+
+    def first_members(self, keys: DataKeys) -> list[AttributeValue]:
+        """What a list begins with where nothing is stored at these keys: its default."""
+        default = self._model.default(keys)
+        return self.encode(default, self.path)["L"] if isinstance(default, list) else []
 
     def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
         """The attribute value of `value` at `path`, as this store is set to write it."""
@@ -94,9 +107,12 @@ def _only(members: dict[str, Any], keys: Collection[Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if key in keys}
 
 
-def _is_counted(
-    before: AttributeValue | None, after: AttributeValue | None, by: Number, path: ItemPath
-) -> bool:
+def _as_start(default: Any) -> AttributeValue:
+    """The number that a default is, 0 for any other one."""
+    is_number = isinstance(default, int | float | Decimal) and not isinstance(default, bool)
+    return encode(default) if is_number else ZERO
+
+
+def _is_counted(before: AttributeValue, after: AttributeValue, by: Number, path: ItemPath) -> bool:
     """Whether the value is still the sum that counting has made of the stored one."""
-    before = before or {"N": "0"}
     return "N" in before and same(after, {"N": str(sum_of(decode(before), by, path_text(path)))})

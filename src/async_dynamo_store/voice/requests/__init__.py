@@ -13,10 +13,19 @@ from typing import Any, cast
 from async_dynamo_store.errors import UnknownRequestError
 
 from . import alexa, dialogflow, google_assistant, jovo, lex, messenger, twilio
-from .model import Kind, Platform, Reply, Request
+from .model import TEXT_PLATFORMS, CanFulfill, Kind, Platform, Reply, Request
 from .speech import plain
 
-__all__ = ["Kind", "Platform", "Reply", "Request", "parse_request", "render_reply"]
+__all__ = [
+    "TEXT_PLATFORMS",
+    "CanFulfill",
+    "Kind",
+    "Platform",
+    "Reply",
+    "Request",
+    "parse_request",
+    "render_reply",
+]
 
 _PARSERS: tuple[Callable[[Mapping[str, Any]], list[Request]], ...] = (
     alexa.parse,

@@ -13,6 +13,7 @@ _KINDS: Mapping[str, Kind] = {
     "LaunchRequest": "launch",
     "IntentRequest": "intent",
     "SessionEndedRequest": "end",
+    "CanFulfillIntentRequest": "probe",
 }
 _DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
 
@@ -20,7 +21,7 @@ _DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
 def parse(raw: Mapping[str, Any]) -> list[Request]:
     """The one request, or none when this is not Alexa's JSON."""
     request_type = fields.text(raw, "request", "type")
-    if request_type is None or fields.mapping(raw, "context", "System") is None:
+    if request_type is None or not _is_alexas(raw):
         return []
     is_new = fields.at(raw, "session", "new")
     slots = fields.mapping(raw, "request", "intent", "slots") or {}
@@ -43,6 +44,12 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     ]
 
 
+def _is_alexas(raw: Mapping[str, Any]) -> bool:
+    """Old requests, such as saved test events, have no `context`."""
+    places = (("context", "System"), ("session", "application"), ("session", "user"))
+    return any(fields.mapping(raw, *place) is not None for place in places)
+
+
 def _filled(slot: Any) -> Any:
     """Where the value is: slots with several values hold a `slotValue` beside the older fields."""
     return fields.at(slot, "slotValue") if fields.at(slot, "slotValue", "type") == "List" else slot
@@ -62,15 +69,22 @@ def _slot_value(slot: Any) -> Any:
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """Alexa's response; nothing but its frame where Alexa refuses speech."""
+    """Alexa's response; nothing but its frame where Alexa refuses speech.
+
+    A handler that says nothing (a tap on a screen, an audio player's event, a dialogue that Alexa goes on with)
+    leaves the session as it is: only without `shouldEndSession` does Alexa do so.
+    """
+    if request.kind == "probe":
+        return {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": reply.can_fulfill}}}
     if _is_mute(request):
         return {"version": "1.0", "response": {}}
-    response: dict[str, Any] = {"shouldEndSession": True}
+    response: dict[str, Any] = {}
     if reply.speech is not None:
         response["outputSpeech"] = {"type": "SSML", "ssml": ssml(reply.speech)}
+    if reply.listen or reply.speech is not None:
         response["shouldEndSession"] = not reply.listen
-        if reply.listen and reply.reprompt is not None:
-            response["reprompt"] = {"outputSpeech": {"type": "SSML", "ssml": ssml(reply.reprompt)}}
+    if reply.listen and reply.reprompt is not None:
+        response["reprompt"] = {"outputSpeech": {"type": "SSML", "ssml": ssml(reply.reprompt)}}
     return {"version": "1.0", "sessionAttributes": reply.session_data, "response": response}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .dialogflow_users import is_call, user_id
 from .model import Kind, Reply, Request
 
 _CONTEXT = "async_dynamo_store"
@@ -19,8 +20,8 @@ One parameter per key would not do: ES writes the parameters of a matched intent
 knows no number but a double.
 """
 _CONTEXT_TURNS = 99
-_REDACTED = "REDACTED_IN_STANDARD_TIER_AGENT"
-"""What the free phone gateway sends for every caller."""
+_START_FLOW = "00000000-0000-0000-0000-000000000000"
+"""The id of every agent's default start flow."""
 
 
 def parse_es(raw: Mapping[str, Any]) -> list[Request]:
@@ -29,16 +30,13 @@ def parse_es(raw: Mapping[str, Any]) -> list[Request]:
         return []
     intent = fields.text(raw, "queryResult", "intent", "displayName") or ""
     payload = fields.mapping(raw, "originalDetectIntentRequest", "payload")
-    storage = fields.decoded(fields.at(payload, "user", "userStorage"))
     session_data = fields.decoded(fields.at(_session_context(raw), "parameters", _CONTEXT))
     return [
         Request(
             platform="dialogflow-es",
             jovo_type="GoogleAction" if _is_google(raw) else "DialogflowAgent",
             kind=_kind(intent, fields.text(raw, "queryResult", "queryText")),
-            user_id=fields.text(storage, "userId")
-            or fields.text(payload, "user", "userId")
-            or _caller(payload),
+            user_id=user_id(payload),
             session_id=fields.text(raw, "session"),
             is_new_session=None,
             intent=intent,
@@ -55,16 +53,18 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
     """The one request, or none when this is not the JSON of Dialogflow CX."""
     if fields.mapping(raw, "fulfillmentInfo") is None or fields.mapping(raw, "sessionInfo") is None:
         return []
-    intent = fields.text(raw, "intentInfo", "displayName") or fields.text(raw, "fulfillmentInfo", "tag") or ""
+    tag = fields.text(raw, "fulfillmentInfo", "tag")
+    intent = fields.text(raw, "intentInfo", "displayName") or tag or ""
     return [
         Request(
             platform="dialogflow-cx",
             jovo_type="DialogflowAgent",
             kind=_kind(intent, fields.text(raw, "triggerEvent")),
-            user_id=_caller(fields.mapping(raw, "payload")),
+            user_id=user_id(fields.mapping(raw, "payload")),
             session_id=fields.text(raw, "sessionInfo", "session"),
             is_new_session=None,
             intent=intent,
+            tag=tag,
             entities=_cx_entities(raw),
             locale=fields.text(raw, "languageCode"),
             timestamp=None,
@@ -78,11 +78,6 @@ def _kind(intent: str, trigger: str | None) -> Kind:
     """A launch is the welcome intent, or an event such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`."""
     welcomed = trigger is not None and (trigger == "WELCOME" or trigger.endswith("_WELCOME"))
     return "launch" if welcomed or intent == "Default Welcome Intent" else "intent"
-
-
-def _caller(payload: Mapping[str, Any] | None) -> str | None:
-    number = fields.text(payload, "telephony", "caller_id")
-    return None if number == _REDACTED else number
 
 
 def _is_google(raw: Mapping[str, Any]) -> bool:
@@ -109,13 +104,15 @@ def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render_es(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant behind it has both."""
+    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant has both, a call ends."""
     response: dict[str, Any] = {}
     if reply.speech is not None:
         response["fulfillmentText"] = reply.speech
         response["fulfillmentMessages"] = [{"text": {"text": [reply.speech]}}]
     if _is_google(request.raw):
         response["payload"] = {"google": _google_payload(reply)}
+    if reply.ends_session and is_call(request.raw):
+        response["endInteraction"] = True
     had_context = _session_context(request.raw) is not None
     if request.session_id is not None and (reply.session_data or had_context):
         response["outputContexts"] = [_output_context(request.session_id, reply.session_data)]
@@ -151,7 +148,16 @@ def render_cx(request: Request, reply: Reply) -> dict[str, Any]:
     }
     if reply.speech is not None:
         response["fulfillmentResponse"] = {"messages": [{"text": {"text": [reply.speech]}}]}
-    flow, pages, _ = (fields.text(request.raw, "pageInfo", "currentPage") or "").rpartition("/pages/")
-    if reply.ends_session and flow:
-        response["targetPage"] = f"{flow}{pages}END_SESSION"
+    if reply.ends_session and (flow := _flow(request.raw)):
+        response["targetPage"] = f"{flow}/pages/END_SESSION"
     return response
+
+
+def _flow(raw: Mapping[str, Any]) -> str | None:
+    """The flow that the session is in; the agent's start flow where the request does not say."""
+    flow = (fields.text(raw, "pageInfo", "currentPage") or "").rpartition("/pages/")[0]
+    if flow:
+        return flow
+    agent, _, _ = (fields.text(raw, "sessionInfo", "session") or "").rpartition("/sessions/")
+    agent, _, _ = agent.partition("/environments/")
+    return f"{agent}/flows/{_START_FLOW}" if agent else None

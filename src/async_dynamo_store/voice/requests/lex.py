@@ -96,29 +96,65 @@ def _is_dialog_hook(request: Request) -> bool:
     return fields.text(request.raw, "invocationSource") == "DialogCodeHook"
 
 
+def _outcome(reply: Reply) -> str:
+    return "Failed" if reply.is_failure else "Fulfilled"
+
+
+def _goes_on(request: Request, reply: Reply) -> bool:
+    """Whether the dialogue is left to Lex."""
+    return reply.speech is None and not reply.is_failure and _is_dialog_hook(request)
+
+
+def _question(request: Request, proposed: dict[str, Any], slots: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a question asks for. Within a dialogue it is what Lex proposes, so that the slots stay filled.
+
+    Where Lex proposes nothing, it is the first empty slot, and a confirmation when all of them are filled.
+    """
+    if not _is_dialog_hook(request) or not request.intent:
+        return {"type": "ElicitIntent"}
+    if proposed.get("type") == "ConfirmIntent" or fields.text(proposed, "slotToElicit"):
+        return proposed
+    empty = next((name for name, slot in (slots or {}).items() if slot is None), None)
+    return {"type": "ConfirmIntent"} if empty is None else {"type": "ElicitSlot", "slotToElicit": empty}
+
+
 def render_v1(request: Request, reply: Reply) -> dict[str, Any]:
     """The response of the Lambda function. Lex has no reprompt."""
-    action: dict[str, Any] = {"type": "Close", "fulfillmentState": "Fulfilled"}
-    if reply.speech is None:
-        if _is_dialog_hook(request):
-            action = {"type": "Delegate", "slots": fields.data(request.raw, "currentIntent", "slots")}
+    slots = fields.data(request.raw, "currentIntent", "slots")
+    action: dict[str, Any]
+    if reply.listen:
+        action = _question(request, _asked_before(request, slots), slots)
+        if action["type"] != "ElicitIntent":
+            action |= {"intentName": request.intent, "slots": slots}
+    elif _goes_on(request, reply):
+        action = {"type": "Delegate", "slots": slots}
     else:
-        if reply.listen:
-            action = {"type": "ElicitIntent"}
+        action = {"type": "Close", "fulfillmentState": _outcome(reply)}
+    if reply.speech is not None:
         action["message"] = _message(reply.speech)
     return {"sessionAttributes": _encoded(reply.session_data), "dialogAction": action}
+
+
+def _asked_before(request: Request, slots: Mapping[str, Any]) -> dict[str, Any]:
+    """What V1 has for a proposal: the slot that it asked for last, where that is still empty."""
+    last = next(iter(fields.sequence(request.raw, "recentIntentSummaryView")), None)
+    slot = fields.text(last, "slotToElicit")
+    return {"type": "ElicitSlot", "slotToElicit": slot} if slot and slots.get(slot, slot) is None else {}
 
 
 def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
     """The response of the Lambda function. Lex has no reprompt."""
     intent = fields.data(request.raw, "sessionState", "intent")
     state: dict[str, Any] = {"sessionAttributes": _encoded(reply.session_data)}
-    if reply.speech is not None and reply.listen:
-        state |= {"dialogAction": {"type": "ElicitIntent"}}
-    elif reply.speech is None and _is_dialog_hook(request):
+    if reply.listen:
+        proposed = fields.data(request.raw, "proposedNextState", "dialogAction")
+        state["dialogAction"] = _question(request, proposed, fields.mapping(intent, "slots"))
+        if state["dialogAction"]["type"] != "ElicitIntent":
+            state["intent"] = intent
+    elif _goes_on(request, reply):
         state |= {"dialogAction": {"type": "Delegate"}, "intent": intent}
     else:
-        state |= {"dialogAction": {"type": "Close"}, "intent": {**intent, "state": "Fulfilled"}}
+        state |= {"dialogAction": {"type": "Close"}, "intent": {**intent, "state": _outcome(reply)}}
     if reply.speech is None:
         return {"sessionState": state}
     return {"sessionState": state, "messages": [_message(reply.speech)]}

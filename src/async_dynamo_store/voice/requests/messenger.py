@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import fields
 from .model import Kind, Reply, Request
 
+_OBJECTS = ("page", "instagram")
 _ABOUT_THE_EVENT = ("sender", "recipient", "timestamp")
 _LAUNCH_PAYLOADS = ("GET_STARTED", "GET_STARTED_PAYLOAD", "_JOVO_LAUNCH_")
 """The payload of the Get Started button is the developer's choice; these are Meta's examples' and Jovo's."""
 
+_TO_NOBODY = ("echo", "delivery", "read", "standby", "changes", "")
+"""Events that no user waits for an answer to; an opt-in, a referral or a linked account can be answered."""
+
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """One request per event, in order; none when this is not Messenger's JSON."""
-    return [
-        _request({**entry, "messaging": [event]}, event)
-        for entry in (raw, *fields.sequence(raw, "entry"))
-        for event in map(fields.mapping, fields.sequence(entry, "messaging"))
-        if event
-    ]
+    """One request per event, in order; none when this is not Messenger's JSON.
+
+    A page's webhook without a dialogue in it (another app's `standby`, `changes` of the feed, the dashboard's
+    test) is an event too: Meta stops sending to a webhook that refuses it.
+    """
+    if fields.text(raw, "object") in _OBJECTS and isinstance(fields.at(raw, "entry"), list):
+        return list(_requests_of_page(raw)) or [_event(raw, "")]
+    if set(raw) == {"field", "value"}:
+        return [_event(raw, "changes")]
+    entries = (raw, *fields.sequence(raw, "entry"))
+    return [request for entry in entries for request in _requests(entry)]
+
+
+def _requests_of_page(raw: Mapping[str, Any]) -> Iterator[Request]:
+    for entry in filter(None, map(fields.mapping, fields.sequence(raw, "entry"))):
+        yield from _requests(entry)
+        for event in _mappings(entry, "standby"):
+            yield _event(_part(entry, "standby", event), "standby", _sender(event, "id"))
+        for change in _mappings(entry, "changes"):
+            yield _event(_part(entry, "changes", change), "changes")
+
+
+def _requests(entry: Any) -> Iterator[Request]:
+    for event in _mappings(entry, "messaging"):
+        yield _request(_part(entry, "messaging", event), event)
+
+
+def _mappings(entry: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    yield from filter(None, map(fields.mapping, fields.sequence(entry, name)))
+
+
+def _part(entry: Mapping[str, Any], name: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with just the one event. Nothing else is copied: an entry may be large, and have many."""
+    return {key: entry[key] for key in ("id", "time") if key in entry} | {name: [event]}
 
 
 def _request(raw: Mapping[str, Any], event: Mapping[str, Any]) -> Request:
     kind, intent = _kind_and_intent(event)
     quick_reply = fields.text(event, "message", "quick_reply", "payload")
+    is_said = kind != "event"
     return Request(
         platform="messenger",
         jovo_type="MessengerBot",
@@ -38,6 +70,26 @@ def _request(raw: Mapping[str, Any], event: Mapping[str, Any]) -> Request:
         locale=None,
         timestamp=fields.moment(event.get("timestamp")),
         session_data=None,
+        delivery_id=fields.text(event, "message", "mid") or fields.text(event, "postback", "mid")
+        if is_said
+        else None,
+        raw=raw,
+    )
+
+
+def _event(raw: Mapping[str, Any], name: str, user_id: str | None = None) -> Request:
+    return Request(
+        platform="messenger",
+        jovo_type="MessengerBot",
+        kind="event",
+        user_id=user_id,
+        session_id=None,
+        is_new_session=None,
+        intent=name,
+        entities={},
+        locale=None,
+        timestamp=fields.moment(fields.at(raw, "time")),
+        session_data=None,
         raw=raw,
     )
 
@@ -47,7 +99,7 @@ def _kind_and_intent(event: Mapping[str, Any]) -> tuple[Kind, str]:
     if _is_echo(event):
         return "event", "echo"
     if (message := fields.mapping(event, "message")) is not None:
-        return "intent", fields.text(message, "text") or ""
+        return "intent", fields.text(message, "quick_reply", "payload") or fields.text(message, "text") or ""
     if (postback := fields.mapping(event, "postback")) is not None:
         payload = fields.text(postback, "payload") or ""
         return "launch" if payload in _LAUNCH_PAYLOADS else "intent", payload
@@ -67,13 +119,17 @@ def _sender(event: Mapping[str, Any], key: str) -> str | None:
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
     """The payload to post to the Send API; empty when there is nothing to say or nobody to say it to."""
-    if request.kind == "event" or reply.speech is None:
+    if (request.kind == "event" and request.intent in _TO_NOBODY) or reply.speech is None:
         return {}
-    for key in ("id", "user_ref"):
-        if (sender := _sender(request.raw["messaging"][0], key)) is not None:
-            return {
-                "recipient": {key: sender},
-                "messaging_type": "RESPONSE",
-                "message": {"text": reply.speech},
-            }
-    return {}
+    recipient = _recipient(request.raw["messaging"][0])
+    if recipient is None:
+        return {}
+    return {"recipient": recipient, "messaging_type": "RESPONSE", "message": {"text": reply.speech}}
+
+
+def _recipient(event: Mapping[str, Any]) -> dict[str, str] | None:
+    """Who is answered: the sender, or whoever opted in on a web page and has no id yet."""
+    if (sender := _sender(event, "id")) is not None:
+        return {"id": sender}
+    user_ref = _sender(event, "user_ref") or fields.text(event, "optin", "user_ref")
+    return None if user_ref is None else {"user_ref": user_ref}

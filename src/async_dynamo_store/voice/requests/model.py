@@ -21,7 +21,7 @@ Platform = Literal[
 ]
 """The platforms by name; `google-assistant` is Actions Builder, `jovo-core` all of Jovo Core but its Web."""
 
-Kind = Literal["launch", "intent", "end", "event"]
+Kind = Literal["launch", "intent", "end", "event", "probe"]
 """What a request is to the dialogue.
 
 - `launch`: the user opened the app, or called.
@@ -29,7 +29,16 @@ Kind = Literal["launch", "intent", "end", "event"]
 - `end`: the conversation is over; most platforms play no answer.
 - `event`: the platform reports what nobody said (`AudioPlayer.PlaybackStarted`, a delivery receipt). It is
   for a handler of that very name, not for a fallback that asks the user to say it again.
+- `probe`: the platform asks whether the app could answer (`CanFulfillIntentRequest`). No user has said
+  anything, and nothing is saved.
 """
+
+TEXT_PLATFORMS: tuple[Platform, ...] = ("messenger", "twilio-voice")
+"""Where an intent is what the user typed or said, so that it may be spelled like an event's name."""
+
+
+CanFulfill = Literal["YES", "NO", "MAYBE"]
+"""What a platform is told that asks whether the app could answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +50,12 @@ class Request:
     - `session_id`: None when the platform has no sessions or did not name this one.
     - `is_new_session`: None where the platform does not say; only Alexa, Actions Builder and Jovo do.
     - `intent`: the platform's own name for what was asked, for Messenger and Twilio the text; `""` for none.
+    - `tag`: by which the agent's owner chose this webhook (Dialogflow CX); None on other platforms.
     - `entities`: one value per slot or parameter, as the platform resolved it; None for an empty slot.
     - `timestamp`: aware; None where the platform sends none.
     - `session_data`: what the platform's own session attributes carried, a copy that may be changed; None
       where the platform has none (Messenger, Twilio).
+    - `delivery_id`: the platform's id of what it may deliver more than once; None where it does not.
     - `raw`: the platform's JSON; for Messenger its entry with just the one event.
     """
 
@@ -55,10 +66,12 @@ class Request:
     session_id: str | None = field(repr=False)
     is_new_session: bool | None
     intent: str = field(repr=False)
+    tag: str | None = field(default=None, repr=False)
     entities: Mapping[str, Any] = field(repr=False)
     locale: str | None
     timestamp: datetime | None
     session_data: dict[str, Any] | None = field(repr=False)
+    delivery_id: str | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(repr=False)
 
 
@@ -70,12 +83,16 @@ class Reply:
     - `listen`: an answer is awaited (`ask`), or not (`tell`).
     - `session_data`: goes back into the platform's own session attributes, whole: a key that is gone from it
       is removed there. Platforms without session attributes ignore it.
+    - `can_fulfill`: the answer to a `probe`.
+    - `is_failure`: the turn has failed, and this is what `on_error` says.
     """
 
     speech: str | None = field(default=None, repr=False)
     reprompt: str | None = field(default=None, repr=False)
     listen: bool = False
     session_data: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    can_fulfill: CanFulfill = field(default="NO", repr=False)
+    is_failure: bool = field(default=False, repr=False)
 
     @property
     def ends_session(self) -> bool:

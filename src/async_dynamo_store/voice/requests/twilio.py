@@ -10,6 +10,26 @@ from .model import Kind, Reply, Request
 from .speech import xml
 
 _CALL_IS_OVER = ("completed", "busy", "failed", "no-answer", "canceled")
+_CALLBACKS = {
+    "UnstableSpeechResult": "PartialResult",
+    "StableSpeechResult": "PartialResult",
+    "RecordingStatus": "RecordingStatus",
+    "TranscriptionSid": "Transcription",
+    "RecordingSid": "Record",
+    "RecordingUrl": "Record",
+    "DialCallStatus": "Dial",
+    "HandoffData": "ConversationRelay",
+    "SessionStatus": "ConversationRelay",
+    "MachineDetectionDuration": "AnsweringMachine",
+    "QueueResult": "Enqueue",
+    "QueuePosition": "Queue",
+    "ConferenceSid": "Conference",
+    "StreamSid": "Stream",
+    "PaymentConfirmationCode": "Pay",
+    "ReferTransferTarget": "Refer",
+}
+"""What a callback is called here, by a field that no other request of a call has. The first that fits counts."""
+
 _WITHHELD = frozenset(
     {
         "anonymous",
@@ -32,16 +52,16 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     call = fields.text(raw, "CallSid")
     if call is None:
         return []
-    said = fields.text(raw, "SpeechResult") or fields.text(raw, "Digits") or ""
+    kind, intent = _kind_and_intent(raw)
     return [
         Request(
             platform="twilio-voice",
             jovo_type="TwilioVoice",
-            kind=_kind(raw, said),
+            kind=kind,
             user_id=_person(raw),
             session_id=call,
             is_new_session=None,
-            intent=said,
+            intent=intent,
             entities={},
             locale=None,
             timestamp=None,
@@ -51,11 +71,21 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     ]
 
 
-def _kind(raw: Mapping[str, Any], said: str) -> Kind:
-    """Our TwiML hangs up on silence, so a request without input is the call's first."""
+def _kind_and_intent(raw: Mapping[str, Any]) -> tuple[Kind, str]:
+    """Twilio names no request: what it is shows in the fields that it has.
+
+    A Gather that heard nothing has its fields too, empty; a call's first request has none of all these.
+    """
+    for name, callback in _CALLBACKS.items():
+        if name in raw:
+            return "event", callback
     if fields.at(raw, "CallStatus") in _CALL_IS_OVER:
-        return "end"
-    return "intent" if said else "launch"
+        return "end", ""
+    if "CallbackSource" in raw:
+        return "event", "StatusCallback"
+    if "SpeechResult" in raw or "Digits" in raw:
+        return "intent", fields.text(raw, "SpeechResult") or fields.text(raw, "Digits") or ""
+    return "launch", ""
 
 
 def _person(raw: Mapping[str, Any]) -> str | None:
@@ -68,8 +98,9 @@ def _person(raw: Mapping[str, Any]) -> str | None:
 
 
 def render(request: Request, reply: Reply) -> str:
-    """A TwiML document; an empty one when the call is over."""
-    verbs = "" if request.kind == "end" else _verbs(reply)
+    """A TwiML document; an empty one when the call is over, and for a callback that nobody answers."""
+    is_empty = request.kind == "end" or (request.kind == "event" and reply.speech is None)
+    verbs = "" if is_empty else _verbs(reply)
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
 
 

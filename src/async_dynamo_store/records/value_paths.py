@@ -1,0 +1,88 @@
+"""Places in the values that a model dumps, and how two such values differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+ValuePath = tuple[str | int, ...]
+"""The place of a value in what a model dumps: stored keys, and indexes."""
+
+
+def found(values: Any, path: ValuePath) -> Any:
+    """What is at a path of maps, None for nothing."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+
+def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
+    """Where two values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one.keys() | other.keys():
+            if key in one and key in other:
+                yield from differing(one[key], other[key], (*path, key))
+            else:
+                yield (*path, key)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (member, counterpart) in enumerate(zip(one, other, strict=True)):
+            yield from differing(member, counterpart, (*path, index))
+    elif one != other:
+        yield path
+
+
+def only_in(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
+    """The keys that the maps of one value have, and those of the other have not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key, member in one.items():
+            if key not in other:
+                yield (*path, key)
+            else:
+                yield from only_in(member, other[key], (*path, key))
+    elif isinstance(one, list) and isinstance(other, list):
+        for index, (member, counterpart) in enumerate(zip(one, other, strict=False)):
+            yield from only_in(member, counterpart, (*path, index))
+
+
+def without(value: Any, paths: Collection[ValuePath], path: ValuePath = ()) -> Any:
+    """The value without the keys of maps at these paths; the value given stays as it was."""
+    if isinstance(value, dict):
+        return {
+            key: without(member, paths, (*path, key))
+            for key, member in value.items()
+            if (*path, key) not in paths
+        }
+    if isinstance(value, list):
+        return [without(member, paths, (*path, index)) for index, member in enumerate(value)]
+    return value
+
+
+def is_within(path: ValuePath, places: Collection[ValuePath]) -> bool:
+    """Whether a path is one of these, or goes through one."""
+    return any(path[:length] in places for length in range(1, len(path) + 1))
+
+
+def culprits(paths: Sequence[ValuePath], is_fine: Callable[[Sequence[ValuePath]], bool]) -> set[ValuePath]:
+    """Those of the paths that have to go, so that the rest is fine.
+
+    `is_fine` is asked about log2(n) + 2 times for each of them; it has to say yes to nothing at all.
+    """
+    gone: set[ValuePath] = set()
+    left = list(paths)
+    while not is_fine(left):
+        together: list[ValuePath] = []
+        rest = left
+        # Some are only wrong together, as two halves of a name. Each round finds one more of those.
+        while rest and (not together or is_fine(together)):
+            fine, wrong = 0, len(rest)
+            while wrong - fine > 1:
+                middle = (fine + wrong) // 2
+                if is_fine([*rest[:middle], *together]):
+                    fine = middle
+                else:
+                    wrong = middle
+            together.append(rest[wrong - 1])
+            rest = rest[: wrong - 1]
+        gone.update(together)
+        left = [path for path in left if path not in gone]
+    return gone
