@@ -36,6 +36,9 @@ __all__ = [
     "VoiceApp",
 ]
 
+__version__: str
+"""The version of the installed package, read from its metadata when it is first asked for."""
+
 if TYPE_CHECKING:
     from .config import AwsConfig, DynamoDbConfig
     from .dynamodb.table import TableInfo
@@ -98,6 +101,10 @@ else:
     _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
     def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("async-dynamo-store")
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -18,4 +18,4 @@ modules = [
 ]
 for module in modules:
     importlib.import_module(module)
-print(*async_dynamo_store.__all__, *modules, sep="\n")
+sys.stdout.write("\n".join([*async_dynamo_store.__all__, *modules]))

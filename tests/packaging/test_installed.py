@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -90,3 +91,15 @@ def test_the_wheel_has_the_package_alone(built: Path) -> None:
         if path.is_file() and path.parent.name != "__pycache__"
     }
     assert {name for name in packed if ".dist-info/" not in name} == source
+
+
+def test_the_page_of_the_package_index_has_absolute_links(built: Path) -> None:
+    (archive,) = built.glob("*.whl")
+    with zipfile.ZipFile(archive) as wheel:
+        (path,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = wheel.read(path).decode()
+    links = re.findall(r"\]\(([^)#][^)]*)\)", metadata)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", metadata)
+    assert [link for link in pictures if not link.startswith("https://raw.githubusercontent.com/")] == []

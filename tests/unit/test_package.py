@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -45,3 +46,7 @@ def test_importing_loads_nothing_that_is_not_asked_for(statement: str, left_out:
     program = f"import sys\n{statement}\nprint(*({left_out!r} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert async_dynamo_store.__version__ == version("async-dynamo-store")
