@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from async_dynamo_store import (
+    AsyncDynamoStore,
     DynamoDbConfig,
     TableMismatchError,
     UnreadableItemError,
