@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from .layouts import LAYOUTS, LayoutName
+from .layouts import LAYOUTS, Layout, LayoutName
 
 OnConflict = Literal["merge", "raise", "overwrite"]
 HistoryElement = bool | Callable[[Any], Any | Awaitable[Any]]
@@ -258,6 +258,7 @@ class DynamoDbConfig(_Model):
     write_capacity_units: PositiveInt | None = None
     global_secondary_indexes: tuple[GlobalSecondaryIndex, ...] = ()
     layout: LayoutName = "jovo4"
+    attributes_column: AttributeName | None = None
     stored_elements: StoredElements = Field(default_factory=StoredElements.model_construct)
     on_conflict: OnConflict = "merge"
     on_load_error: Literal["raise", "anonymous"] = "raise"
@@ -279,7 +280,11 @@ class DynamoDbConfig(_Model):
             raise ValueError("billing_mode PROVISIONED needs read_capacity_units and write_capacity_units")
         if self.billing_mode == "PAY_PER_REQUEST" and capacity != (None, None):
             raise ValueError("read_capacity_units and write_capacity_units need billing_mode PROVISIONED")
-        elements, layout = self.stored_elements, LAYOUTS[self.layout]
+        if self.attributes_column is not None and self.layout != "ask-sdk":
+            raise ValueError(
+                "attributes_column is for the layout 'ask-sdk', whose SDKs let their user name it"
+            )
+        elements, layout = self.stored_elements, self.item_layout
         if (elements.session_element and layout.session is None) or (
             elements.history_elements and layout.history is None
         ):
@@ -302,7 +307,7 @@ class DynamoDbConfig(_Model):
         taken = [*keys, *sorted(name for name, _, _ in index_keys)]
         taken += [self.ttl.attribute] if self.ttl else []
         for name in taken:
-            if name in LAYOUTS[self.layout].attributes:
+            if name in self.item_layout.attributes:
                 raise ValueError(f"the attribute {name!r} has its own use in the layout {self.layout!r}")
             if taken.count(name) > 1:
                 raise ValueError(f"the attribute {name!r} is given two uses among keys, index keys and ttl")
@@ -310,6 +315,11 @@ class DynamoDbConfig(_Model):
         if len(set(index_names)) < len(index_names):
             raise ValueError("two global_secondary_indexes have the same index_name")
         return self
+
+    @property
+    def item_layout(self) -> Layout:
+        """Where the parts of a record are in the items."""
+        return LAYOUTS[self.layout].with_attributes_column(self.attributes_column)
 
     @property
     def primary_key(self) -> str:

@@ -104,13 +104,15 @@ class ItemTooLargeError(CodecError):
 class UnreadableItemError(CodecError):
     """The stored item is not what the layout or the data model expects; it is left as it is.
 
-    `attribute` names the place in the item.
+    `attribute` names the place in the item. `user_id` is the user whose item it is, None where that is not known; it
+    is not in the message, since it is a user's.
     """
 
     def __init__(self, message: str, attribute: str) -> None:
         of_the_user = _PARTS_OF_THE_LAYOUTS.match(attribute)
         super().__init__(_with_shown_paths(message, attribute) if of_the_user else message)
         self.attribute = attribute
+        self.user_id: str | None = None
 
 
 class StoreClosedError(StoreError):

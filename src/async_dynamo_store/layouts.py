@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .errors import UnreadableItemError
@@ -51,13 +51,18 @@ class Layout:
         """Raises `UnreadableItemError` for an item that another layout has written."""
         if self.data[0] in item:
             return
-        for name, other in LAYOUTS.items():
-            if other.data[0] in item:
+        for name, attribute in _DATA_ATTRIBUTES:
+            if attribute in item:
+                column = f" and attributes_column={attribute!r}" if name == "ask-sdk" else ""
                 raise UnreadableItemError(
-                    f"the stored item has the attribute {other.data[0]!r}, as the layout {name!r} writes it, and"
-                    f" none of this layout's ({self.data[0]!r}). The item is left as it is: set layout={name!r}",
-                    other.data[0],
+                    f"the stored item has the attribute {attribute!r}, as the layout {name!r} writes it, and"
+                    f" none of this layout's ({self.data[0]!r}). The item is left as it is: set layout={name!r}{column}",
+                    attribute,
                 )
+
+    def with_attributes_column(self, name: str | None) -> Layout:
+        """The layout with the user's data in another attribute, as each ASK SDK lets its user name it."""
+        return replace(self, data=(name,), attributes=frozenset({name})) if name else self
 
 
 LAYOUTS: Mapping[LayoutName, Layout] = {
@@ -93,3 +98,9 @@ LAYOUTS: Mapping[LayoutName, Layout] = {
         data=("attributes",),
     ),
 }
+
+_DATA_ATTRIBUTES: tuple[tuple[LayoutName, str], ...] = (
+    *((name, layout.data[0]) for name, layout in LAYOUTS.items()),
+    ("ask-sdk", "mapAttr"),
+)
+"""Where each framework keeps a user's data; `mapAttr` is that of version 1 of the ASK SDK for Node."""

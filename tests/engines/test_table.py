@@ -302,12 +302,19 @@ class TestTtl:
             "AttributeName": "expiresAt",
         }
 
-    async def test_is_left_alone_on_a_table_that_is_there(
+    async def test_is_switched_on_by_ensure_table_on_a_table_that_is_there(
         self, watched: MakeStore, proxy: FaultProxy, table: Table
     ) -> None:
         await table.create(userId="S")
-        await watched(**self.FIELDS).ensure_table()
-        assert operations(proxy) == ["DescribeTable"]
+        for _ in range(2):
+            await watched(**self.FIELDS).ensure_table()
+        assert operations(proxy) == [
+            "DescribeTable",
+            "DescribeTimeToLive",
+            "UpdateTimeToLive",
+            "DescribeTable",
+            "DescribeTimeToLive",
+        ]
 
     async def test_is_enabled_by_each_who_found_the_table_missing(
         self, watched: MakeStore, proxy: FaultProxy, table: Table

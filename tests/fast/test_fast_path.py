@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -376,6 +377,7 @@ async def test_an_error_of_ours_while_an_answer_is_read_ends_the_fast_path_and_l
     monkeypatch.setattr(exchange_module, "_plain_length", fail)
     async with opened(server.url) as store:
         fast = the_fast_path(store)
+        await asyncio.gather(store.load("ada"), store.load("bob"))
         await a_turn(store)
         events, aiohttp_session = fast._events, await fast._parts.aiohttp_session()
         connector: Any = aiohttp_session.connector
@@ -383,7 +385,7 @@ async def test_an_error_of_ours_while_an_answer_is_read_ends_the_fast_path_and_l
         assert fast_module._take_failed_try not in events._emitter._handlers.prefix_search(
             "before-send.dynamodb"
         )
-    assert ways(server) == ["fast", "stock", "stock"]
+    assert ways(server).count("stock") == 4
     assert caplog.text.count("The fast path is off") == 1
 
 

@@ -22,6 +22,14 @@ def find(data: Data, path: Path) -> Any:
     return value
 
 
+def fits(data: Data, path: Path) -> bool:
+    """Whether what is on the way to the path has members, or is not there."""
+    return all(
+        find(data, path[:length]) is GONE or isinstance(find(data, path[:length]), dict)
+        for length in range(1, len(path))
+    )
+
+
 def put(data: Data, path: Path, value: Any) -> None:
     """Set what is at the path, or remove it (`GONE`). Parents are made for a value; what is in the way goes."""
     *parents, key = path

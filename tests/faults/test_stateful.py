@@ -27,7 +27,7 @@ from async_dynamo_store import (
     UnsupportedValueError,
     UserRecord,
 )
-from tests.faults.model import GONE, Data, Path, counted, find, merged, put
+from tests.faults.model import GONE, Data, Path, counted, find, fits, merged, put
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import UsersTable, open_store, session
 
@@ -261,6 +261,8 @@ class Machine(RuleBasedStateMachine):
     def _set(self, store: int, user_id: str, path: Path, value: Any) -> Call:
         def expect(stored: Stored) -> Outcome:
             data = deepcopy(stored.data or {})
+            if not fits(data, path):
+                return Outcome(stored.data, raises=UnsupportedValueError)
             put(data, path, value)
             return Outcome(data)
 
@@ -271,6 +273,8 @@ class Machine(RuleBasedStateMachine):
     def _unset(self, store: int, user_id: str, path: Path) -> Call:
         def expect(stored: Stored) -> Outcome:
             data = deepcopy(stored.data)
+            if data is not None and not fits(data, path):
+                return Outcome(stored.data, raises=UnsupportedValueError)
             if data is not None:
                 put(data, path, GONE)
             return Outcome(data)
@@ -280,7 +284,8 @@ class Machine(RuleBasedStateMachine):
     def _increment(self, store: int, user_id: str, path: Path, by: int) -> Call:
         def expect(stored: Stored) -> Outcome:
             data = deepcopy(stored.data or {})
-            if not isinstance(find(data, path), int) and find(data, path) is not GONE:
+            is_no_number = not isinstance(find(data, path), int) and find(data, path) is not GONE
+            if is_no_number or not fits(data, path):
                 return Outcome(stored.data, raises=UnsupportedValueError)
             put(data, path, counted(data, path, by, by))
             return Outcome(data, returns=find(data, path))
@@ -325,7 +330,7 @@ class Machine(RuleBasedStateMachine):
 
     def _mark_deleted(self, store: int, user_id: str) -> None:
         for turn in self.turns:
-            if (turn.store, turn.user_id) == (store, user_id):
+            if (turn.store, turn.user_id) == (store, user_id) and turn.loaded.item:
                 turn.is_deleted = True
 
     def _save(self, turn: OpenTurn) -> Call:
@@ -346,6 +351,8 @@ class Machine(RuleBasedStateMachine):
 
         def expect(stored: Stored) -> Outcome:
             data = deepcopy(stored.data or {})
+            if not fits(data, path):
+                return Outcome(stored.data, raises=UnsupportedValueError)
             put(data, path, value)
             return Outcome(data)
 

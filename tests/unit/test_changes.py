@@ -590,3 +590,59 @@ def test_counters_in_any_number(client: Any, table: str, count: int) -> None:
     made, after = update(client, table, plan(changes, before, TOKEN))
     assert made
     assert decode(after["a"]) == {f"k{n}": n + 1 for n in range(count)}
+
+
+LATE: list[tuple[Change, dict[str, Any], list[Change]]] = [
+    (Increment(("l", 1, "n"), ONE, ONE), {"l": [{"n": 1}, {"n": 1}]}, [Increment(("l", 1, "n"), ONE, ONE)]),
+    (Increment(("l", 1, "n"), ONE, ONE), {"l": [{"n": 1}]}, []),
+    (Append(("l", 1), [TWO], {"L": [TWO]}), {"l": [[1], [1]]}, [Append(("l", 1), [TWO], {"L": [TWO]})]),
+    (Append(("l", 1), [TWO], {"L": [TWO]}), {"l": [[1]]}, []),
+    (Append(("l",), [TWO], {"L": [ONE, TWO]}), {}, [Replace(("l",), None, {"L": [TWO]})]),
+    (
+        Append(("l",), [TWO], {"L": [ONE, TWO]}),
+        {"l": "text"},
+        [Replace(("l",), {"S": "text"}, {"L": [ONE, TWO]})],
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "stored", "on"), LATE, ids=range(len(LATE)))
+def test_what_a_change_comes_to_on_what_others_have_made(
+    change: Change, stored: dict[str, Any], on: list[Change]
+) -> None:
+    assert list(change.on(item(stored))) == on
+
+
+def test_the_outcome_of_a_prepend() -> None:
+    assert Prepend(("h",), [A], 2).outcome(item({"h": [1, 2]})) == {"L": [A, ONE]}
+
+
+PUTS_IN_LISTS: list[tuple[ItemPath, Any, Any]] = [
+    (("l", 0), 9, {"l": [9, {"n": 2}]}),
+    (("l", 1, "n"), 9, {"l": [1, {"n": 9}]}),
+    (("l", 0), None, {"l": [{"n": 2}]}),
+    (("l", 7), None, {"l": [1, {"n": 2}]}),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "after"), PUTS_IN_LISTS, ids=repr)
+def test_put_walks_into_lists(path: ItemPath, value: Any, after: dict[str, Any]) -> None:
+    stored = item({"l": [1, {"n": 2}]})
+    written = put(stored, path, None if value is None else encode(value))
+    assert decode({"M": written}) == after
+    assert decode({"M": stored}) == {"l": [1, {"n": 2}]}
+
+
+def test_an_update_of_lists() -> None:
+    base = item({"l": [{"n": 1}, [1], 5]})
+    changes: list[Change] = [Put(("l", 0, "n"), TWO), Append(("l", 1), [TWO], {"L": []}), Remove(("l", 2))]
+    planned = plan(changes, base)
+    assert planned["UpdateExpression"] == "SET #0[0].#1 = :0, #0[1] = list_append(#0[1], :1) REMOVE #0[2]"
+    assert planned["ConditionExpression"] == (
+        "attribute_type(#0[0], :2) AND attribute_type(#0, :3) AND attribute_type(#0[1], :4) AND attribute_exists(#0[2])"
+    )
+
+
+def test_a_member_of_what_is_no_list_any_more_is_written_with_its_parent() -> None:
+    planned = plan([Put(("l", 0), TWO)], item({"l": [ONE]})) | {}
+    assert "attribute_exists(#0[0])" in planned["ConditionExpression"]

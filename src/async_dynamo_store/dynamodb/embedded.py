@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REGION = "us-east-1"
+"""The region that the stores of the server ask for."""
+
 _lock = threading.Lock()
 _users: weakref.WeakSet[object] = weakref.WeakSet()
 _server: BaseWSGIServer | None = None
+_own_tables: set[str] = set()
+"""The tables that were made through the server: others in this process may be of a test's `mock_aws`."""
 
 
 class EmbeddedMissingError(ImportError):
@@ -51,12 +56,21 @@ def stop(user: object) -> None:
         _users.discard(user)
         if _server is None or _users:
             return
-        from moto.dynamodb.models import dynamodb_backends
-
         _server.shutdown()
         _server.server_close()
         _server = None
-        dynamodb_backends.reset()
+        tables = _tables()
+        for name in _own_tables & tables.keys():
+            del tables[name]
+        _own_tables.clear()
+
+
+def _tables() -> dict[str, Any]:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+    return tables
 
 
 def _make_server() -> BaseWSGIServer:
@@ -84,6 +98,9 @@ def _make_server() -> BaseWSGIServer:
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # moto checks a condition and writes in two steps, between which another thread may write.
         with one_at_a_time:
-            return app(environ, start_response)
+            before = set(_tables())
+            answer = app(environ, start_response)
+            _own_tables.update(_tables().keys() - before)
+            return answer
 
     return make_server("127.0.0.1", 0, serve, threaded=True, request_handler=Handler)

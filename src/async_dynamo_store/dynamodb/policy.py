@@ -23,7 +23,9 @@ def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
     table = f"arn:{_partition(region)}:dynamodb:{region or '*'}:*:table/{config.table_name}"
     statements = [_allow("UserItems", _ON_ITEMS, table)]
     if config.create_table_on_init:
-        creation = ["CreateTable", "DescribeTable"] + (["UpdateTimeToLive"] if config.ttl else [])
+        creation = ["CreateTable", "DescribeTable"] + (
+            ["DescribeTimeToLive", "UpdateTimeToLive"] if config.ttl else []
+        )
         statements.append(_allow("TableCreation", creation, table))
     if config.global_secondary_indexes:
         statements.append(_allow("IndexQueries", ["Query"], f"{table}/index/*"))

@@ -38,12 +38,17 @@ KeySchema = tuple[tuple[str, str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """What `ensure_table` found. `created`: this call made the table."""
+    """What `ensure_table` found.
+
+    `created`: this call made the table. `ttl`: the attribute of the configuration by which DynamoDB expires items; None
+    without one, or where that could not be switched on or found out, which the log then says.
+    """
 
     name: str
     status: str
     key_schema: KeySchema
     created: bool = False
+    ttl: str | None = None
 
 
 def definition(config: DynamoDbConfig) -> dict[str, Any]:
@@ -90,6 +95,7 @@ class Table:
         self._config = config
         self._client = client
         self._ensuring: dict[asyncio.AbstractEventLoop, asyncio.Task[TableInfo]] = {}
+        self._projections: dict[str, str] | None = None
 
     async def ensure(self) -> TableInfo:
         """Find the table active and with the right keys, or create it; tasks that ask at the same time share the work.
@@ -115,6 +121,28 @@ class Table:
                 f"The table {self._config.table_name!r} was not active after {seconds:.2g} seconds. Look at it in the AWS console."
             ) from error
 
+    async def holds_all(self, index: str) -> bool:
+        """Whether an index holds all attributes of the items; False where that cannot be found out.
+
+        Raises `TableNotFoundError`, and `TableMismatchError` for an index that the table has not, or has with
+        another key.
+        """
+        if self._projections is None:
+            try:
+                described = await self._describe()
+            except AccessDeniedError:
+                return False
+            if described is None:
+                raise TableNotFoundError(
+                    f"There is no table {self._config.table_name!r}. Create it with ensure_table."
+                )
+            self._check_indexes(described)
+            self._projections = {
+                each["IndexName"]: each["Projection"]["ProjectionType"]
+                for each in described.get("GlobalSecondaryIndexes", ())
+            }
+        return self._projections[index] == "ALL"
+
     async def check_keys(self, refused: InvalidRequest) -> None:
         """Raises `TableMismatchError` when the table has other keys than the configuration, which is why a request was refused."""
         try:
@@ -139,6 +167,7 @@ class Table:
                 created = await self._create() or created
             else:
                 self._check(described)
+                self._check_indexes(described)
                 if described["TableStatus"] in ("ACTIVE", "UPDATING"):
                     break
                 if described["TableStatus"] in (
@@ -153,9 +182,10 @@ class Table:
                     )
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_POLL_SECONDS)
-        if missing:
-            await self._enable_ttl()
-        return TableInfo(self._config.table_name, described["TableStatus"], _key_schema(described), created)
+        ttl = await self._ensure_ttl(is_new=missing)
+        return TableInfo(
+            self._config.table_name, described["TableStatus"], _key_schema(described), created, ttl
+        )
 
     async def _describe(self) -> dict[str, Any] | None:
         try:
@@ -174,18 +204,66 @@ class Table:
         log.info("Creating the DynamoDB table %s", self._config.table_name)
         return True
 
-    async def _enable_ttl(self) -> None:
-        if not self._config.ttl:
-            return
-        # Others who found the table missing try it too, and DynamoDB refuses what is enabled already.
-        with suppress(InvalidRequest):
-            await self._client.call(
-                "update_time_to_live",
-                {
-                    "TableName": self._config.table_name,
-                    "TimeToLiveSpecification": {"Enabled": True, "AttributeName": self._config.ttl.attribute},
-                },
+    async def _ensure_ttl(self, *, is_new: bool) -> str | None:
+        """Switch the time to live on where it is off. What keeps it off is logged: users are kept, not lost."""
+        wanted = self._config.ttl.attribute if self._config.ttl else None
+        if wanted is None:
+            return None
+        try:
+            found = None if is_new else await self._ttl_attribute()
+            if found is None:
+                # Others who found the table missing try it too, and DynamoDB refuses what is enabled already.
+                with suppress(InvalidRequest):
+                    await self._client.call(
+                        "update_time_to_live",
+                        {
+                            "TableName": self._config.table_name,
+                            "TimeToLiveSpecification": {"Enabled": True, "AttributeName": wanted},
+                        },
+                    )
+                return wanted
+        except BackendError as error:
+            log.warning(
+                "DynamoDB may not expire the items of the table %s: its time to live could not be switched on (%s)."
+                " Run `async-dynamo-store ensure-table` with rights to DescribeTimeToLive and UpdateTimeToLive.",
+                self._config.table_name,
+                error,
             )
+            return None
+        if found != wanted:
+            log.warning(
+                "The table %s has its time to live on the attribute %r, and the configuration's ttl has %r: DynamoDB does"
+                " not expire items by that. Set ttl.attribute to %r, or change the table's time to live.",
+                self._config.table_name,
+                found,
+                wanted,
+                found,
+            )
+            return None
+        return wanted
+
+    async def _ttl_attribute(self) -> str | None:
+        """The attribute by which the table expires items; None when it does not."""
+        answer = await self._client.call("describe_time_to_live", {"TableName": self._config.table_name})
+        described = answer["TimeToLiveDescription"]
+        is_on = described["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+        return str(described["AttributeName"]) if is_on else None
+
+    def _check_indexes(self, described: dict[str, Any]) -> None:
+        """Raises `TableMismatchError` for an index of the configuration that the table lacks, or has otherwise."""
+        found = {
+            each["IndexName"]: [(key["AttributeName"], key["KeyType"]) for key in each["KeySchema"]]
+            for each in described.get("GlobalSecondaryIndexes", ())
+        }
+        for index in self._config.global_secondary_indexes:
+            wanted = [(key.attribute_name, key.key_type) for key in index.keys]
+            if sorted(found.get(index.index_name, ())) != sorted(wanted):
+                has = found.get(index.index_name)
+                raise TableMismatchError(
+                    f"The table {self._config.table_name!r} has {'no index' if has is None else 'the index'}"
+                    f" {index.index_name!r}{'' if has is None else f' with the key {has}'}; the configuration asks for"
+                    f" {wanted}. Create the index, or set global_secondary_indexes to what the table has."
+                )
 
     def _check(self, described: dict[str, Any], cause: Exception | None = None) -> None:
         found, wanted = _key_schema(described), self._config.key_schema

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import AttributeValue, Item
 
     Page = tuple[dict[str, Item], Item | None]
+    ReadPage = Callable[[Item | None, datetime], Awaitable[Page]]
     Replan = Callable[[Snapshot | None, WriteMark], Write | None]
 
 _TRIES = 50
@@ -106,6 +107,11 @@ class Items:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=expression.values,
         )
+
+    async def whole_items(self, read_page: ReadPage, start: Item | None, now: datetime) -> Page:
+        """A page with each item as the table has it, from one that may hold parts of them."""
+        page, following = await read_page(start, now)
+        return await self.read_many(page, now), following
 
     async def _page(self, operation: str, start: Item | None, now: datetime, **parameters: Any) -> Page:
         begin = {"ExclusiveStartKey": start} if start else {}

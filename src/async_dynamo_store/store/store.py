@@ -27,7 +27,7 @@ from async_dynamo_store.wire.codec import decode, encode
 from .items import pause
 from .keys import Keys
 from .turns import PipelineLike, Turns
-from .users import Users
+from .users import OnUnreadable, Users
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from async_dynamo_store.wire.values import Item, ItemPath
+
+    from .items import ReadPage
 
 _UPDATE_TRIES = 50
 
@@ -149,15 +151,19 @@ class AsyncDynamoStore(Generic[DataT]):
         """
         return await self._users.load(user_id, self._keys.of(user_id))
 
-    async def load_many(self, user_ids: Iterable[str]) -> list[UserRecord[DataT]]:
+    async def load_many(
+        self, user_ids: Iterable[str], *, on_unreadable: OnUnreadable | None = None
+    ) -> list[UserRecord[DataT]]:
         """Many users with few requests (BatchGetItem), in the order asked for.
 
         An unknown user is an empty record, as in `load`. An id that is asked for twice has the same record
-        twice. Needs the permission `dynamodb:BatchGetItem`.
+        twice. `on_unreadable` is called with the `UnreadableItemError` of each user that cannot be read, who is
+        then left out; without it the first such error is raised. Needs the permission `dynamodb:BatchGetItem`.
         """
         ids = list(user_ids)
-        records = await self._users.load_many({user_id: self._keys.of(user_id) for user_id in ids})
-        return [records[user_id] for user_id in ids]
+        keys = {user_id: self._keys.of(user_id) for user_id in ids}
+        records = await self._users.load_many(keys, on_unreadable)
+        return [records[user_id] for user_id in ids if user_id in records]
 
     async def save(self, record: UserRecord[DataT]) -> None:
         """Write what changed in the record since its load, or nothing.
@@ -286,28 +292,38 @@ class AsyncDynamoStore(Generic[DataT]):
         """Whether anything is stored of the user."""
         return await self._users.read(self._keys.of(user_id)) is not None
 
-    async def scan(self) -> AsyncIterator[UserRecord[DataT]]:
+    async def scan(self, *, on_unreadable: OnUnreadable | None = None) -> AsyncIterator[UserRecord[DataT]]:
         """Every user of the table, in no order, page by page; it reads the whole table.
 
-        Needs the permission `dynamodb:Scan`.
+        `on_unreadable` is called with the `UnreadableItemError` of each user that cannot be read (its `user_id`
+        says who), and the scan goes on; without it the first such error is raised. Needs the permission
+        `dynamodb:Scan`.
         """
-        async for record in self._users.pages(self._users.items.scan, self._keys.user_id):
+        async for record in self._users.pages(self._users.items.scan, self._keys.user_id, on_unreadable):
             yield record
 
-    async def query(self, index: str, value: Any) -> AsyncIterator[UserRecord[DataT]]:
+    async def query(
+        self, index: str, value: Any, *, on_unreadable: OnUnreadable | None = None
+    ) -> AsyncIterator[UserRecord[DataT]]:
         """The users that have `value` at the partition key of a global secondary index, page by page.
 
         An index follows the table a moment later (AWS, 'Using Global Secondary Indexes in DynamoDB'). Raises
-        ValueError for an index that is not in `global_secondary_indexes`. Needs the permission
-        `dynamodb:Query` on the index.
+        ValueError for an index that is not in `global_secondary_indexes`. `on_unreadable` as for `scan`.
+
+        Of an index that holds only a part of the attributes (KEYS_ONLY, INCLUDE) the users' whole items are
+        read from the table, since a part is never taken for the whole. Needs the permissions `dynamodb:Query` on
+        the index and `dynamodb:DescribeTable`, which says what the index holds, or else `dynamodb:BatchGetItem`.
         """
         names = [each.index_name for each in self.config.global_secondary_indexes]
         if index not in names:
             raise ValueError(
                 f"there is no index {index!r} in global_secondary_indexes: {', '.join(names) or 'it is empty'}"
             )
-        read_page = partial(self._users.items.query, index, encode(value))
-        async for record in self._users.pages(read_page, self._keys.user_id):
+        read_page: ReadPage = partial(self._users.items.query, index, encode(value))
+        holds_all = await self._users.operate(lambda: self._table.holds_all(index))
+        if not holds_all:
+            read_page = partial(self._users.items.whole_items, read_page)
+        async for record in self._users.pages(read_page, self._keys.user_id, on_unreadable):
             yield record
 
     def install(self, pipeline: PipelineLike) -> None:
@@ -337,7 +353,7 @@ class AsyncDynamoStore(Generic[DataT]):
         url = await asyncio.to_thread(embedded.start, self)
         return AwsConfig(
             endpoint_url=url,
-            region="us-east-1",
+            region=embedded.REGION,
             access_key_id="embedded",
             secret_access_key=SecretStr("embedded"),
         )

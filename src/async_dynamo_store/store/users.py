@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
-from async_dynamo_store.errors import BackendError, TableNotFoundError
+from async_dynamo_store.errors import BackendError, TableNotFoundError, UnreadableItemError
 from async_dynamo_store.records.loaded import Loaded, PendingSave, State, current_turn
 from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
 from async_dynamo_store.records.writing import Save, Write
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
+
+OnUnreadable = Callable[[UnreadableItemError], object]
+"""What is told of a user who cannot be read, when the others are to be read on."""
 
 
 class Users(Generic[DataT]):
@@ -76,23 +79,43 @@ class Users(Generic[DataT]):
         """The record of a user."""
         return self.record(user_id, key, await self.read(key))
 
-    async def load_many(self, keys: dict[str, str]) -> dict[str, UserRecord[DataT]]:
+    async def load_many(
+        self, keys: dict[str, str], on_unreadable: OnUnreadable | None
+    ) -> dict[str, UserRecord[DataT]]:
         """The records of users whose keys are given."""
         found = await self.operate(lambda: self.items.read_many(keys.values(), _now()))
-        return {user_id: self.record(user_id, key, found.get(key)) for user_id, key in keys.items()}
+        records = (
+            (user_id, self._readable(user_id, key, found.get(key), on_unreadable))
+            for user_id, key in keys.items()
+        )
+        return {user_id: record for user_id, record in records if record is not None}
+
+    def _readable(
+        self, user_id: str, key: str, item: Item | None, on_unreadable: OnUnreadable | None
+    ) -> UserRecord[DataT] | None:
+        """The record of an item; None for one that cannot be read and that `on_unreadable` was told of."""
+        try:
+            return self.record(user_id, key, item)
+        except UnreadableItemError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
+            return None
 
     async def pages(
         self,
         read_page: Callable[[Item | None, datetime], Awaitable[Page]],
         user_id_of: Callable[[str], str | None],
+        on_unreadable: OnUnreadable | None,
     ) -> AsyncIterator[UserRecord[DataT]]:
         """The records of all pages; `user_id_of` is None for a key that is no user's."""
         start: Item | None = None
         while True:
             page, start = await self.operate(partial(read_page, start, _now()))
             for key, item in page.items():
-                if (user_id := user_id_of(key)) is not None:
-                    yield self.record(user_id, key, item)
+                user_id = user_id_of(key)
+                if user_id is not None and (record := self._readable(user_id, key, item, on_unreadable)):
+                    yield record
             if start is None:
                 return
 
@@ -100,7 +123,11 @@ class Users(Generic[DataT]):
         """The record of an item."""
         snapshot = None if item is None else self._elements.snapshot(item)
         loaded = Loaded(key, snapshot, self._delete_loaded, self._refresh)
-        record = self._elements.read(user_id, loaded, _now())
+        try:
+            record = self._elements.read(user_id, loaded, _now())
+        except UnreadableItemError as error:
+            error.user_id = user_id
+            raise
         if snapshot:
             snapshot.pack()
         with self._live_lock:

@@ -127,9 +127,7 @@ class FastPath:
 
     def _switch_off(self, error: Exception) -> None:
         """Use botocore from now on, and leave the client as it was."""
-        from botocore.exceptions import BotoCoreError
-
-        if isinstance(error, BotoCoreError) or self._is_off:
+        if self._is_off:
             return
         log.info("The fast path is off for this client, which uses botocore: %s", type(error).__name__)
         self._is_off = True
@@ -156,8 +154,8 @@ class FastPath:
         """The template of an operation, from what botocore makes of its first call."""
         made = await self._parts.request(name, parameters)
         host = urlsplit(made.url)
-        if host.path != "/":
-            raise TypeError("the endpoint has a path")
+        if host.path != "/" or made.has_own_signature:
+            raise TypeError("the endpoint has a path, or a signature of its own")
         if self._parts.has_proxy(made.url):
             raise TypeError("the client uses a proxy")
         if made.url not in self._exchanges:

@@ -71,6 +71,7 @@ class RequestParts(NamedTuple):
     headers: Mapping[str, str]
     region: str
     service: str
+    has_own_signature: bool
 
 
 class ClientParts:
@@ -106,7 +107,7 @@ class ClientParts:
         return found
 
     async def request(self, operation: str, parameters: dict[str, Any]) -> RequestParts:
-        """What botocore makes of an operation (`GetItem`); raises `TypeError` for an endpoint that is signed in another way."""
+        """What botocore makes of an operation (`GetItem`)."""
         client = self._client
         model = client.meta.service_model.operation_model(operation)
         context: dict[str, Any] = {
@@ -119,10 +120,12 @@ class ClientParts:
         }
         endpoint, headers, _ = await client._resolve_endpoint_ruleset(model, parameters, context)
         made = await client._convert_to_request_dict(parameters, model, endpoint, context, headers)
-        if context.get("signing"):
-            raise TypeError("the endpoint has a signature of its own")
         return RequestParts(
-            made["url"], made["headers"], self._signer._region_name, self._signer._signing_name
+            made["url"],
+            made["headers"],
+            self._signer._region_name,
+            self._signer._signing_name,
+            "signing" in context,
         )
 
     def has_proxy(self, url: str) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic
 
-from async_dynamo_store.layouts import LAYOUTS
 from async_dynamo_store.records import deliveries
 from async_dynamo_store.records.loaded import Loaded, PendingSave
 from async_dynamo_store.records.reading import read_map
@@ -45,7 +44,7 @@ class Elements(Generic[DataT]):
 
     def __init__(self, config: DynamoDbConfig, data_model: DataModel[DataT]) -> None:
         stored = config.stored_elements
-        self.layout = layout = LAYOUTS[config.layout]
+        self.layout = layout = config.item_layout
         self.data: DataElement[DataT] = DataElement(
             layout.data,
             data_model,

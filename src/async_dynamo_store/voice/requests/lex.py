@@ -149,7 +149,7 @@ def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
     if reply.listen:
         proposed = fields.data(request.raw, "proposedNextState", "dialogAction")
         state["dialogAction"] = _question(request, proposed, fields.mapping(intent, "slots"))
-        if state["dialogAction"]["type"] != "ElicitIntent":
+        if state["dialogAction"].get("type") != "ElicitIntent":
             state["intent"] = intent
     elif _goes_on(request, reply):
         state |= {"dialogAction": {"type": "Delegate"}, "intent": intent}
