@@ -5,10 +5,15 @@ Its tables go with the last store that uses it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from async_dynamo_store.config import AwsConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +52,13 @@ def start(user: object) -> str:
             )
         _users.add(user)
         return f"http://{_server.host}:{_server.port}"
+
+
+async def aws_config(user: object) -> AwsConfig:
+    """Start the server, or join it, and say how it is reached."""
+    url = await asyncio.to_thread(start, user)
+    key = "embedded"
+    return AwsConfig(endpoint_url=url, region=REGION, access_key_id=key, secret_access_key=SecretStr(key))
 
 
 def stop(user: object) -> None:

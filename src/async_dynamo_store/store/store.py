@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
-from pydantic import SecretStr
-
 from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
 from async_dynamo_store.dynamodb.client import Client
 from async_dynamo_store.dynamodb.table import Table, TableInfo
@@ -233,9 +231,7 @@ class AsyncDynamoStore(Generic[DataT]):
     async def append(self, user_id: str, path: DataPath, *values: Any) -> None:
         """Put values at the end of a list of the user's data, atomically.
 
-        A missing list is made, of its default in the `data_model` where it has one.
-
-        Raises `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values
+        A missing list is made, of its default in the `data_model` where it has one. Raises `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values
         that DynamoDB cannot hold.
         """
         place = self._place(path)
@@ -350,10 +346,4 @@ class AsyncDynamoStore(Generic[DataT]):
             return self.config.aws_config
         from async_dynamo_store.dynamodb import embedded
 
-        url = await asyncio.to_thread(embedded.start, self)
-        return AwsConfig(
-            endpoint_url=url,
-            region=embedded.REGION,
-            access_key_id="embedded",
-            secret_access_key=SecretStr("embedded"),
-        )
+        return await embedded.aws_config(self)
