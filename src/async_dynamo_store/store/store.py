@@ -231,8 +231,9 @@ class AsyncDynamoStore(Generic[DataT]):
     async def append(self, user_id: str, path: DataPath, *values: Any) -> None:
         """Put values at the end of a list of the user's data, atomically.
 
-        A missing list is made, of its default in the `data_model` where it has one. Raises `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values
-        that DynamoDB cannot hold.
+        A missing list is made, of its default in the `data_model` where it has one. Raises
+        `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values that
+        DynamoDB cannot hold.
         """
         place = self._place(path)
         members = self._elements.data.encode(list(values), place.keys)
