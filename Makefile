@@ -25,7 +25,7 @@ test: $(VENV)/dev.stamp engines ## the whole suite on every engine, with coverag
 test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, few examples
 	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop and not packaging" $(ARGS)
 
-test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast way off
+test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast path off
 	$(PY) -m pytest --stock-way tests/engines $(ARGS)
 
 test-lowest: $(LOWEST)/lowest.stamp engines ## the suite on the oldest versions that pyproject.toml allows

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import aioboto3
 import botocore.loaders
 import pytest
+from botocore import handlers
 from hypothesis import settings
 
 from tests import engine_dynamodb_local
@@ -216,3 +217,12 @@ async def drop_table(name: str, aws_config: dict[str, str]) -> None:
     async with open_client(aws_config) as client:
         with suppress(client.exceptions.ResourceNotFoundException):
             await client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def no_hook_of_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto hooks into every client that is made after it was imported, and the fast path falls back for a hook."""
+    stock = [
+        entry for entry in handlers.BUILTIN_HANDLERS if not type(entry[1]).__module__.startswith("moto.")
+    ]
+    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", stock)

@@ -390,6 +390,7 @@ async def test_a_source_that_fails(
     assert not [text for text in (str(caught.value), *ours) if PRIVATE in text]
 
 
+@pytest.mark.usefixtures("no_hook_of_moto")
 async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from async_dynamo_store import (
     AsyncDynamoStore,
+    BackendError,
     DynamoDbConfig,
     TableMismatchError,
     UnreadableItemError,
 )
 from async_dynamo_store.dynamodb.policy import iam_policy
+from tests.engines.canned import Answer, canned, ok, refused
+from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.strategies import item
 
 if TYPE_CHECKING:
@@ -184,7 +188,7 @@ async def test_ensure_table_mends_a_time_to_live_that_was_never_switched_on(
         assert (await store.ensure_table()).ttl == "expires"
         described = await raw_client.describe_time_to_live(TableName=table_name)
         assert described["TimeToLiveDescription"]["AttributeName"] == "expires"
-    assert caplog.text == ""
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     other = make_store(ttl=TTL | {"attribute": "until"})
     assert (await other.ensure_table()).ttl is None
     assert (
@@ -217,3 +221,42 @@ async def test_the_embedded_engine_leaves_the_tables_of_others() -> None:
             await store.set("u1", "a", 1)
             assert sorted(client.list_tables()["TableNames"]) == ["Ours", "Theirs"]
         assert client.list_tables()["TableNames"] == ["Theirs"]
+
+
+async def test_a_time_to_live_that_cannot_be_switched_on_is_told_and_no_error(
+    watched: MakeStore, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = watched(ttl=TTL, max_attempts=1)
+    proxy.fail("UpdateTimeToLive", Fault.server_error)
+    assert (await store.ensure_table()).ttl is None
+    assert "its time to live could not be switched on" in caplog.text
+    assert (await store.ensure_table()).ttl == "expires"
+
+
+async def test_whole_items_are_read_where_nobody_says_what_an_index_holds(
+    watched: MakeStore, raw_client: DynamoDBClient, table_name: str, proxy: FaultProxy
+) -> None:
+    await make_index(raw_client, table_name, {"ProjectionType": "KEYS_ONLY"})
+    store = watched(global_secondary_indexes=[BY_CITY], max_attempts=1)
+    async with store.turn("ada") as user:
+        user.data.update(city="London", score=900)
+    proxy.fail("DescribeTable", Fault.throttle)
+    (record,) = [record async for record in store.query("by-city", "London")]
+    assert record.data == {"city": "London", "score": 900}
+
+
+async def test_an_index_of_a_table_that_is_not_there_yet(make_store: MakeStore) -> None:
+    store = make_store(global_secondary_indexes=[BY_CITY])
+    assert [record async for record in store.query("by-city", "London")] == []
+
+
+async def test_what_dynamodb_finds_invalid_for_another_reason_is_told_as_it_is() -> None:
+    def answer(operation: str) -> Answer:
+        return ok() if operation == "GetItem" else refused("ValidationException", "no reason")
+
+    async with (
+        canned(answer) as aws_config,
+        AsyncDynamoStore({"table_name": "Users", "aws_config": aws_config}) as store,
+    ):
+        with pytest.raises(BackendError, match="invalid"):
+            await store.set("u1", "a", 1)

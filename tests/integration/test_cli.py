@@ -165,7 +165,13 @@ INDEX = {"index_name": "by-city", "keys": [{"attribute_name": "city", "path": "a
         ({}, [ITEMS, ["dynamodb:CreateTable", "dynamodb:DescribeTable"]]),
         (
             {"ttl": {"attribute": "expiresAt", "after_seconds": 60}},
-            [ITEMS, ["dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:UpdateTimeToLive"]],
+            [
+                ITEMS,
+                [
+                    f"dynamodb:{name}"
+                    for name in ("CreateTable", "DescribeTable", "DescribeTimeToLive", "UpdateTimeToLive")
+                ],
+            ],
         ),
         (
             {"create_table_on_init": False, "global_secondary_indexes": [INDEX]},

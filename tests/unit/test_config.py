@@ -48,6 +48,7 @@ def test_defaults() -> None:
         "write_capacity_units": None,
         "global_secondary_indexes": (),
         "layout": "jovo4",
+        "attributes_column": None,
         "stored_elements": {
             "user": True, "session": False, "history": False, "created_at": True, "updated_at": True,
         },
@@ -108,6 +109,8 @@ INVALID: list[tuple[dict[Any, Any], str]] = [
     ({1: 2}, "1\n  Keys should be strings"),
     ({"type": "mongodb"}, "'dynamodb' or 'embedded'"),
     ({"type": "embedded", "aws_config": {}}, "leave aws_config out"),
+    ({"attributes_column": "mine"}, "attributes_column is for the layout 'ask-sdk'"),
+    ({"layout": "ask-sdk", "attributes_column": ""}, "1 to 255 bytes"),
     ({"aws_config": {"access_key_id": "AKIA"}}, "go together"),
     ({"aws_config": {"secret_access_key": SECRET}}, "go together"),
     ({"aws_config": {"session_token": SECRET}}, "needs access_key_id"),

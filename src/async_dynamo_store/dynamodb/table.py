@@ -124,18 +124,15 @@ class Table:
     async def holds_all(self, index: str) -> bool:
         """Whether an index holds all attributes of the items; False where that cannot be found out.
 
-        Raises `TableNotFoundError`, and `TableMismatchError` for an index that the table has not, or has with
-        another key.
+        Raises `TableMismatchError` for an index that the table has not, or has with another key.
         """
         if self._projections is None:
             try:
                 described = await self._describe()
-            except AccessDeniedError:
+            except BackendError:
                 return False
             if described is None:
-                raise TableNotFoundError(
-                    f"There is no table {self._config.table_name!r}. Create it with ensure_table."
-                )
+                return False
             self._check_indexes(described)
             self._projections = {
                 each["IndexName"]: each["Projection"]["ProjectionType"]

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
 from async_dynamo_store.errors import BackendError, TableNotFoundError, UnreadableItemError
@@ -222,10 +222,9 @@ class Users(Generic[DataT]):
                     loaded.was_deleted(turn)
 
     async def _refresh(self, record: UserRecord[DataT]) -> None:
-        loaded = record.loaded
-        if loaded is not None:
-            await self.under_way.until_saved(loaded)
-            record.become(self.record(record.id, loaded.key, await self.read(loaded.key)))
+        loaded = cast("Loaded", record.loaded)  # which is what calls this
+        await self.under_way.until_saved(loaded)
+        record.become(self.record(record.id, loaded.key, await self.read(loaded.key)))
 
 
 def _now() -> datetime:

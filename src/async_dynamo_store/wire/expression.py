@@ -88,14 +88,12 @@ class Expression:
 
     def condition(self, condition: Condition) -> str:
         """A condition as text."""
-        match condition:
-            case Guard(path, value):
-                name = self.path(path)
-                return f"attribute_not_exists({name})" if value is None else f"{name} = {self.value(value)}"
-            case Alive():
-                return f"NOT {self.expired(condition)}"
-            case Unmade():
-                return self._unmade(condition)
+        if isinstance(condition, Unmade):
+            return self._unmade(condition)
+        if isinstance(condition, Alive):
+            return f"NOT {self.expired(condition)}"
+        name, value = self.path(condition.path), condition.value
+        return f"attribute_not_exists({name})" if value is None else f"{name} = {self.value(value)}"
 
     def expired(self, alive: Alive) -> str:
         """The opposite of `alive` as text: false where nothing, or no number, is at the path."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from async_dynamo_store.errors import UnknownRequestError
 
@@ -27,29 +27,37 @@ __all__ = [
     "render_reply",
 ]
 
-_PARSERS: tuple[Callable[[Mapping[str, Any]], list[Request]], ...] = (
-    alexa.parse,
-    google_assistant.parse,
-    dialogflow.parse_es,
-    dialogflow.parse_cx,
-    lex.parse_v1,
-    lex.parse_v2,
-    messenger.parse,
-    twilio.parse,
-    jovo.parse,
+_Parse = Callable[[Mapping[str, Any]], list[Request]]
+_Render = Callable[[Request, Reply], dict[str, Any] | str]
+
+
+class _Module(NamedTuple):
+    """How one kind of JSON is read and answered; `title` is what messages call it."""
+
+    title: str
+    platforms: tuple[Platform, ...]
+    parse: _Parse
+    render: _Render
+
+
+_MODULES = (
+    _Module("Alexa", ("alexa",), alexa.parse, alexa.render),
+    _Module(
+        "Google Assistant (Actions Builder)",
+        ("google-assistant",),
+        google_assistant.parse,
+        google_assistant.render,
+    ),
+    _Module("Dialogflow ES", ("dialogflow-es",), dialogflow.parse_es, dialogflow.render_es),
+    _Module("Dialogflow CX", ("dialogflow-cx",), dialogflow.parse_cx, dialogflow.render_cx),
+    _Module("Lex V1", ("lex-v1",), lex.parse_v1, lex.render_v1),
+    _Module("Lex V2", ("lex-v2",), lex.parse_v2, lex.render_v2),
+    _Module("Facebook Messenger", ("messenger",), messenger.parse, messenger.render),
+    _Module("Twilio Voice", ("twilio-voice",), twilio.parse, twilio.render),
+    _Module("Jovo Core and Web", ("jovo-core", "jovo-web"), jovo.parse, jovo.render),
 )
-_RENDERERS: Mapping[Platform, Callable[[Request, Reply], dict[str, Any] | str]] = {
-    "alexa": alexa.render,
-    "google-assistant": google_assistant.render,
-    "dialogflow-es": dialogflow.render_es,
-    "dialogflow-cx": dialogflow.render_cx,
-    "lex-v1": lex.render_v1,
-    "lex-v2": lex.render_v2,
-    "messenger": messenger.render,
-    "twilio-voice": twilio.render,
-    "jovo-core": jovo.render,
-    "jovo-web": jovo.render,
-}
+"""The one table of the platforms, in the order in which a request is tried on them."""
+_RENDERERS = {platform: module.render for module in _MODULES for platform in module.platforms}
 
 
 def parse_request(raw: object) -> list[Request]:
@@ -60,15 +68,14 @@ def parse_request(raw: object) -> list[Request]:
     """
     if isinstance(raw, Mapping):
         try:
-            for parse in _PARSERS:
-                if requests := parse(cast("Mapping[str, Any]", raw)):
+            for module in _MODULES:
+                if requests := module.parse(cast("Mapping[str, Any]", raw)):
                     return requests
         except RecursionError as error:
             message = "This request is nested too deeply to be any platform's. Check who sends it."
             raise UnknownRequestError(message) from error
     raise UnknownRequestError(
-        "This request has the shape of no platform known here: Alexa, Google Assistant (Actions Builder), "
-        "Dialogflow ES and CX, Lex V1 and V2, Facebook Messenger, Twilio Voice, Jovo Core and Web. "
+        f"This request has the shape of no platform known here: {', '.join(each.title for each in _MODULES)}. "
         "Pass the platform's own JSON as a dict, taken out of any HTTP or API Gateway envelope; "
         "for Twilio pass the form fields as a dict."
     )
