@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aioboto3
 import botocore.loaders
 import pytest
 from botocore import handlers
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
@@ -71,8 +71,10 @@ def missing_engines() -> dict[str, str]:
 ENGINES = pytest.StashKey[Engines]()
 
 # No timing decides a test. `--hypothesis-profile=few` tries in short what another run tries at length.
-settings.register_profile("whole", deadline=None)
-settings.register_profile("few", deadline=None, max_examples=20)
+# How fast examples are drawn depends on what else the machine does, which is to decide no test.
+NO_TIMING: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("whole", **NO_TIMING)
+settings.register_profile("few", max_examples=20, **NO_TIMING)
 settings.load_profile("whole")
 
 
