@@ -238,7 +238,7 @@ class GlobalSecondaryIndex(_Model):
 class DynamoDbConfig(_Model):
     """The configuration of an `AsyncDynamoStore`; the README's table says what each field means.
 
-    `timeout_seconds` bounds one store operation with all its retries (making a missing table has its own
+    `timeout_seconds`, at most 900, bounds one store operation with all its retries (making a missing table has its own
     bound, since AWS takes seconds for it); `max_attempts` bounds the tries of one call.
     `on_load_error="anonymous"` lets a voice app answer while DynamoDB is down: in a turn whose load ended in
     a `BackendError` the handler has an anonymous, empty user, and nothing is saved.
@@ -266,7 +266,7 @@ class DynamoDbConfig(_Model):
     consistent_read: bool = True
     implicit_save: bool = True
     ttl: Ttl | None = None
-    timeout_seconds: Annotated[PositiveFloat, AllowInfNan(False)] = 4.0
+    timeout_seconds: Annotated[PositiveFloat, AllowInfNan(False), Field(le=900)] = 4.0
     max_attempts: PositiveInt = 3
 
     @model_validator(mode="after")

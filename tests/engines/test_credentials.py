@@ -333,7 +333,7 @@ async def test_a_source_that_works(
         ),
         pytest.param(
             sso(json.dumps({"accessToken": PRIVATE, "expiresAt": PAST})),
-            sso_good,
+            sso_error("UnauthorizedException", 401),  # an old botocore asks with it
             "(UnauthorizedSSOTokenError). Run `aws sso login --profile voice`",
             id="sso, expired",
         ),

@@ -201,3 +201,12 @@ async def test_a_refresh_of_the_time_to_live_is_never_worth_an_error(
         case _:
             await other.set("u1", "a", 2)
     await store.save(record)
+
+
+@pytest.mark.parametrize("number", [1e-05, 0.00001234, 1e16, 1e22, 123456789e10], ids=repr)
+async def test_small_and_large_floats_are_written_in_plain_notation(store: Store, number: float) -> None:
+    await store.set("u1", "n", number)
+    assert await store.increment("u1", "n", number) == 2 * number
+    async with store.turn("u1") as user:
+        user.increment("n", -number)
+    assert await store.get("u1", "n") == number

@@ -109,6 +109,7 @@ INVALID: list[tuple[dict[Any, Any], str]] = [
     ({1: 2}, "1\n  Keys should be strings"),
     ({"type": "mongodb"}, "'dynamodb' or 'embedded'"),
     ({"type": "embedded", "aws_config": {}}, "leave aws_config out"),
+    ({"timeout_seconds": 901}, "less than or equal to 900"),
     ({"attributes_column": "mine"}, "attributes_column is for the layout 'ask-sdk'"),
     ({"layout": "ask-sdk", "attributes_column": ""}, "1 to 255 bytes"),
     ({"aws_config": {"access_key_id": "AKIA"}}, "go together"),

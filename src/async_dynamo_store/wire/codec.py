@@ -11,7 +11,7 @@ from typing import Any
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 
-from .numbers import EXACT, number
+from .numbers import EXACT, number, plain
 from .values import AttributeValue, Item, ItemPath, path_text, same
 
 MAX_LEVELS = 32
@@ -107,7 +107,7 @@ def _float(value: float, level: int, encoders: Encoders, like: AttributeValue | 
     if not math.isfinite(value):
         raise _RefusedError("DynamoDB has no NaN and no infinity; store None or a str")
     if 1e-130 <= abs(value) < 1e126 or not value:
-        return _number_like(float.__repr__(value), like)
+        return _number_like(plain(float.__repr__(value)), like)
     raise _RefusedError("the number is outside DynamoDB's range of 1E-130 to 9.99E+125; store it as a str")
 
 
@@ -122,7 +122,7 @@ def _decimal(value: Decimal, level: int, encoders: Encoders, like: AttributeValu
         raise _RefusedError(
             f"the number has more than DynamoDB's {_MAX_DIGITS} digits; round it, or store it as a str"
         )
-    return _number_like(str(value) if value else "0", like)
+    return _number_like(plain(str(value)) if value else "0", like)
 
 
 def _number_like(text: str, like: AttributeValue | None) -> AttributeValue:
@@ -170,7 +170,7 @@ def _map(  # noqa: C901 - one branch for each common type, without a call
                 encoded[name] = {"N": str(member)}
             elif kind is bool:
                 encoded[name] = {"BOOL": member}
-            elif kind is float and 1e-130 <= member < 1e126:
+            elif kind is float and 1e-4 <= member < 1e16:  # which repr writes without an exponent
                 encoded[name] = {"N": repr(member)}
             elif kind is dict:
                 encoded[name] = _map(member, level + 1, encoders, None)

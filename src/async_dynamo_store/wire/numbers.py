@@ -11,6 +11,11 @@ EXACT = Context(prec=300)
 _DIGITS_OF_EVERY_FLOAT = sys.float_info.dig
 
 
+def plain(text: str) -> str:
+    """A number's text without an exponent, as DynamoDB itself writes it; emulators do not read every other."""
+    return f"{Decimal(text):f}" if "e" in text or "E" in text else text
+
+
 def number(text: str) -> int | float | Decimal:
     """DynamoDB's number as Python's: whole ones as int, others as float where the float says exactly what was written, else Decimal."""
     if text.isdigit():
