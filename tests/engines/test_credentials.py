@@ -229,8 +229,13 @@ async def on_machine(
         set_up(machine)
         where = {name: aws_config[name] for name in ("region", "endpoint_url")}
         config = {"table_name": "Users", "timeout_seconds": 30, "aws_config": where} | options
-        async with AsyncDynamoStore(config, accelerate=accelerate) as store:
-            yield store, operations
+        store = AsyncDynamoStore(config, accelerate=accelerate)
+        try:
+            async with store:
+                yield store, operations
+        finally:
+            # A store that could not be opened still has its credential_process.
+            await store.aclose()
 
 
 @pytest.mark.parametrize("accelerate", [True, False])
@@ -408,7 +413,8 @@ async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on
         assert (await store.load("u1")).is_new
         (connection,) = store._client._connections.values()
         assert connection._fast is not None
-        assert connection._fast._is_open()
+        # With --stock-way there is none.
+        assert connection._fast is None or connection._fast._is_open()
     assert asked == ["GetItem"]
 
 
