@@ -119,7 +119,7 @@ async def test_a_handler_that_raises_saves_nothing_and_leaves_the_process_in_ord
 
 async def test_the_invocations_time_bounds_the_store(start: StartFunction, proxy: FaultProxy) -> None:
     """The store alone would wait for an hour; it gives up while there is time to answer."""
-    async with start(VOICE_DB_TIMEOUT_SECONDS="3600") as function, asyncio.timeout(60):
+    async with start(VOICE_DB_TIMEOUT_SECONDS="600") as function, asyncio.timeout(60):
         await function(intent("Score"))
         proxy.fail("GetItem", Fault.slow_answer)
         with pytest.raises(FunctionError, match=r"gave no answer within the .* s that were left") as raised:
