@@ -40,6 +40,7 @@ interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 an
 
 soak: $(VENV)/dev.stamp engines ## the tests that take minutes, and the others with many examples
 	$(PY) -m pytest -m soak $(ARGS)
+	$(PY) -m pytest --hypothesis-profile=long tests/unit $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, and the import rules
 	$(PY) -m ruff format --check .

@@ -70,12 +70,13 @@ def missing_engines() -> dict[str, str]:
 
 ENGINES = pytest.StashKey[Engines]()
 
-# No timing decides a test. `--hypothesis-profile=few` tries in short what another run tries at length.
+# No timing decides a test. `make soak` takes the profile `long`, and runs beside the whole suite take `few`.
 # How fast examples are drawn depends on what else the machine does, which is to decide no test.
 NO_TIMING: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("whole", **NO_TIMING)
-settings.register_profile("few", max_examples=20, **NO_TIMING)
-settings.load_profile("whole")
+settings.register_profile("short", max_examples=40, **NO_TIMING)
+settings.register_profile("few", max_examples=15, **NO_TIMING)
+settings.register_profile("long", max_examples=1000, **NO_TIMING)
+settings.load_profile("short")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -113,16 +114,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    available = config.stash[ENGINES].available
+    engines = config.stash[ENGINES]
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         name = callspec.params.get("engine") if callspec else None
-        (kept if name is None or name in available else dropped).append(item)
+        (kept if name is None or name in engines.available else dropped).append(item)
+        if name is not None and name != engines.one and runs_on(engines.one, item):
+            item.add_marker("no_cover")  # the same lines were measured on the one engine, which costs a third
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def runs_on(engine: str, item: pytest.Item) -> bool:
+    """Whether the test runs on this engine too."""
+    marker = item.get_closest_marker("engines")
+    return marker is None or engine in marker.args
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -99,7 +99,7 @@ async def assert_kept(store: Store, data: dict[str, Any]) -> None:
     assert types_of(found) == types_of(expected)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(keys, values, min_size=1, max_size=5))
 async def test_any_value_comes_back(data: dict[str, Any], store: Store) -> None:
     await assert_kept(store, data)

@@ -46,7 +46,7 @@ async def both(
         yield fast, stock
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=VALUES)
 async def test_what_one_way_writes_both_read_alike(
     both: tuple[AsyncDynamoStore, AsyncDynamoStore], value: Any

@@ -525,7 +525,7 @@ def update(client: Any, table: str, planned: dict[str, Any]) -> tuple[bool, Item
     return made, {name: value for name, value in stored.items() if name not in KEY}
 
 
-ON_AN_ENGINE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ON_AN_ENGINE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ON_AN_ENGINE

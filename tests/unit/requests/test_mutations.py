@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from async_dynamo_store.errors import UnknownRequestError
@@ -69,7 +69,6 @@ def check_answer(response: dict[str, Any] | str) -> None:
         json.dumps(response)
 
 
-@settings(deadline=None, max_examples=400)
 @given(raw=mutated() | json_values, reply=replies)
 def test_any_json(raw: Any, reply: Reply) -> None:
     try:

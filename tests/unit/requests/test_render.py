@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from async_dynamo_store.voice.requests import Reply, parse_request, render_reply
@@ -541,7 +541,6 @@ FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uf
         ("messenger/text", said_messenger),
     ],
 )
-@settings(deadline=None)
 @given(text=ANY_TEXT)
 def test_text_arrives(name: str, spoken: Callable[[Any], str | None], text: str) -> None:
     response = render_reply(parsed(name), Reply(text))
@@ -618,7 +617,6 @@ NULL_MEANS_REMOVED = {echo_google_replaced, echo_google_merged, echo_cx}
         ("jovo-web/intent", echo_jovo),
     ],
 )
-@settings(deadline=None)
 @given(
     added=st.dictionaries(
         st.sampled_from(["round", "foreign", "async_dynamo_store", "a.b", ""]) | st.text(), json_values
