@@ -52,6 +52,7 @@ class Engines:
         available = [name for name in EVERY_ENGINE if name not in missing]
         self.one = available[0]  # of those that start and answer soonest
         self.available = available[:1] if only_one else available
+        self.usual = self.available[-2:]
         if "dynamodb-local" in missing and engine_dynamodb_local.required():
             raise pytest.UsageError(f"REQUIRE_DYNAMODB_LOCAL is set{self.missing}")
 
@@ -107,7 +108,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         engines = metafunc.config.stash[ENGINES]
         marker = metafunc.definition.get_closest_marker("engines")
-        names = marker.args if marker else EVERY_ENGINE
+        names = marker.args if marker else tuple(engines.usual)
         if metafunc.definition.get_closest_marker("one_engine"):
             names = (engines.one,)
         metafunc.parametrize("engine", names, indirect=True, scope="session")
@@ -121,17 +122,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         callspec = getattr(item, "callspec", None)
         name = callspec.params.get("engine") if callspec else None
         (kept if name is None or name in engines.available else dropped).append(item)
-        if name is not None and name != engines.one and runs_on(engines.one, item):
-            item.add_marker("no_cover")  # the same lines were measured on the one engine, which costs a third
+        if name is not None and name != measured_on(item, engines):
+            item.add_marker("no_cover")  # which costs a third; the test has the same lines on another engine
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
 
 
-def runs_on(engine: str, item: pytest.Item) -> bool:
-    """Whether the test runs on this engine too."""
+def measured_on(item: pytest.Item, engines: Engines) -> str:
+    """The first engine that a test runs on: its coverage is that of all."""
+    if item.get_closest_marker("one_engine"):
+        return engines.one
     marker = item.get_closest_marker("engines")
-    return marker is None or engine in marker.args
+    return next(name for name in (marker.args if marker else engines.usual) if name in engines.available)
 
 
 @pytest.fixture(scope="session", autouse=True)

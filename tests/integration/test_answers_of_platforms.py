@@ -10,6 +10,8 @@ from async_dynamo_store import Turn
 from tests.integration.conftest import ANNA, App, Stored
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 PHONE = "+4989123456"
 
 

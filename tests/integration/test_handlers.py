@@ -12,6 +12,8 @@ from async_dynamo_store import Turn, UnknownRequestError, VoiceApp
 from tests.integration.conftest import alexa, spoken
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 
 def full_app() -> VoiceApp[Any]:
     """An app that says which handler has been called, and for what."""
@@ -265,15 +267,22 @@ async def test_without_on_error_the_error_comes_out_as_it_is() -> None:
     assert failed.value is error
 
 
-async def test_a_failed_turn_is_logged_without_the_users_words(caplog: pytest.LogCaptureFixture) -> None:
-    app = failing_app(LookupError("Anna's secret"))
+async def test_a_failed_turn_is_logged_with_the_traceback_of_the_handler(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error = LookupError("no such thing")
+    app = failing_app(error)
 
     @app.on_error
     async def sorry(turn: Turn) -> None:
         assert "ANNA" not in repr(turn)
 
     await app.handle(alexa("Any"))
-    assert [record.getMessage() for record in caplog.records] == ["A alexa turn failed: LookupError"]
+    [record] = caplog.records
+    assert (record.levelname, record.getMessage()) == ("ERROR", "A turn failed (alexa), and on_error answers")
+    assert record.exc_info
+    assert record.exc_info[1] is error
+    assert "in fail" in caplog.text
 
 
 async def step(turn: Turn) -> None: ...

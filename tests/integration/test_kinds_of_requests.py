@@ -10,6 +10,8 @@ from async_dynamo_store import Turn
 from tests.integration.conftest import ANNA, App, Stored
 from tests.unit.requests.sample import OWN_SAMPLES, sample
 
+pytestmark = pytest.mark.one_engine
+
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
 SILENCE = f"{XML}<Response></Response>"
 PHONE = "+4989123456"

@@ -13,6 +13,8 @@ from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import App, MakeApp, Stored, operations
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 USER = "PSID-1"
 
 
@@ -60,6 +62,7 @@ async def test_every_valid_webhook_is_accepted(app: App, stored: Stored, name: s
         Incoming(
             method="POST",
             url="https://example.com/",
+            path="/",
             query="",
             headers={"content-type": "application/json"},
             body=json.dumps(sample(f"messenger/{name}")).encode(),

@@ -8,6 +8,8 @@ from async_dynamo_store import Turn
 from tests.integration.conftest import MakeApp, Stored
 from tests.unit.requests.sample import sample
 
+pytestmark = pytest.mark.one_engine
+
 PREFIXES = {"dialogflow-es": "DialogflowAgent::", "dialogflow-cx": "DialogflowAgent::"}
 
 

@@ -215,7 +215,7 @@ def test_verified_requests(make_handler: MakeHandler, caplog: pytest.LogCaptureF
         403,
         {"error": "This request could not be verified."},
     )
-    assert "Refused a alexa request: it has no verifier" in caplog.text
+    assert "Refused a request (alexa): it has no verifier" in caplog.text
     assert "not verified here" not in caplog.text
     assert spoken(handler(intent("Hello"))) == "Hello &amp; anna"
 

@@ -487,13 +487,36 @@ class TestSession:
 
     async def test_a_session_of_the_platform_is_the_turns(self) -> None:
         made = elements(**WITH_SESSION)
-        turn: Turn[dict[str, Any]] = Turn(request(session_id="p1", session_data={"y": 1}))
+        turn: Turn[dict[str, Any]] = Turn(
+            request(session_id="p1", session_data={"y": 1}, is_new_session=False)
+        )
         record, loaded = read(made, with_session(1))
         await join(turn, record, **WITH_SESSION)
         assert turn.user.session is turn.session
         assert turn.session.data == {"y": 1}
         turn.session.data["z"] = 1
         assert changes_of(made, turn.user, loaded, NOW) == []
+
+    async def test_a_silent_platforms_session_is_remembered_without_its_data(self) -> None:
+        made, stored = elements(**WITH_SESSION), None
+        seen: list[bool] = []
+        for session_id in ("p1", "p1", "p2", "p2"):
+            turn: Turn[dict[str, Any]] = Turn(request(session_id=session_id, session_data={"y": 1}))
+            record, loaded = read(made, stored)
+            await join(turn, record, **WITH_SESSION)
+            seen.append(turn.session.is_new)
+            assert turn.session.data == {"y": 1}
+            stored = save(made, turn.user, loaded, stored)
+            kept = decode(stored["session"])
+            assert (kept["id"], kept["data"]) == (session_id, {})
+        assert seen == [True, False, True, False]
+
+    async def test_without_stored_sessions_a_new_user_is_known_to_have_a_new_one(self) -> None:
+        for stored, is_new in ((None, True), (with_session(1), False)):
+            turn: Turn[dict[str, Any]] = Turn(request(session_id="p1", session_data={}))
+            record, _ = read(elements(), stored)
+            await join(turn, record)
+            assert turn.session.is_new is is_new
 
     async def test_where_no_sessions_are_stored_it_is_the_turns(self) -> None:
         turn: Turn[dict[str, Any]] = Turn(request(session_id="s2"))

@@ -19,18 +19,21 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-import certifi
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509 import verification
 from yarl import URL
 
 from async_dynamo_store.voice.requests import Platform, Request, fields
 
+from .extras import naming_the_extra
 from .verification import HttpRequest, VerificationError
+
+with naming_the_extra("asgi", "AlexaVerifier"):
+    import certifi
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509 import verification
 
 _DOMAIN: Final = "echo-api.amazon.com"
 _HOST: Final = "s3.amazonaws.com"

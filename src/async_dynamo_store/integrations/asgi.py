@@ -31,7 +31,8 @@ class AsgiApp:
 
     `verify` has a verifier for each platform that is served; a request of another platform is refused (403),
     since it could name any user. `verify="off"` takes every request as it is: for development.
-    `max_body_bytes` bounds a body.
+    `max_body_bytes` bounds a body. `health_path` answers GET and HEAD with 200, for a health check of the server;
+    it does not ask DynamoDB.
 
     A response of 200 means that the turn is stored. What a turn raises without an `on_error` is logged and
     answered with 500; a conflict with 409, a database out of reach with 503.
@@ -43,11 +44,14 @@ class AsgiApp:
         *,
         verify: Iterable[Verifier] | Literal["off"],
         max_body_bytes: int = 1_048_576,
+        health_path: str | None = None,
     ) -> None:
-        verifiers = None if verify == "off" else list(verify)
+        if isinstance(verify, str) and verify != "off":
+            raise ValueError(f'verify is a list of verifiers, or "off" for development, and not {verify!r}')
+        verifiers = None if isinstance(verify, str | Verifier) else list(verify)
         if verifiers == []:
             raise ValueError('verify needs a verifier for each platform that is served, or is "off"')
-        self._endpoint = HttpEndpoint(app, verifiers)
+        self._endpoint = HttpEndpoint(app, verifiers, health_path)
         self._lifetime = StoreLifetime(_store(app))
         self._max_body_bytes = max_body_bytes
 
@@ -115,10 +119,18 @@ def _incoming(scope: Scope, body: bytes) -> Incoming:
     return Incoming(
         method=scope["method"],
         url=f"{scope['scheme']}://{headers.get('host', '')}{path}{'?' if query else ''}{query}",
+        path=_path(scope),
         query=query,
         headers=headers,
         body=body,
     )
+
+
+def _path(scope: Scope) -> str:
+    """Where the app is mounted, the server's path begins with the mount's (ASGI, `root_path`)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def _store(app: VoiceApp[Any]) -> AsyncDynamoStore[Any] | None:

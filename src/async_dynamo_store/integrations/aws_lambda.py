@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import base64
 import logging
 import math
 import os
@@ -17,12 +16,12 @@ import random
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
 
 from async_dynamo_store.dynamodb.deadline import time_limit
-from async_dynamo_store.errors import StoreError
+from async_dynamo_store.errors import StoreError, UnknownRequestError
 
-from .http_endpoint import Answer, HttpEndpoint, Incoming
+from .aws_envelopes import enveloped, incoming, is_http
+from .http_endpoint import HttpEndpoint
 from .verification import Verifier
 
 if TYPE_CHECKING:
@@ -66,9 +65,12 @@ class LambdaHandler:
     store's own `timeout_seconds` counts.
     """
 
-    def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
+    def __init__(
+        self, app: VoiceApp[Any], verify: Iterable[Verifier] | None, health_path: str | None
+    ) -> None:
         self._app = app
-        self._endpoint = HttpEndpoint(app, verify)
+        self._endpoint = HttpEndpoint(app, verify, health_path)
+        self._has_noted_others = False
         self._runner = asyncio.Runner()
         self._credentials = _credentials()
         atexit.register(self.close)
@@ -100,12 +102,23 @@ class LambdaHandler:
         left = context.get_remaining_time_in_millis() / 1000 if context else math.inf
         with time_limit(left - _SECONDS_FOR_THE_ANSWER):
             try:
-                if _is_http(event):
-                    return _enveloped(event, await self._endpoint.answer(_incoming(event)))
-                return await self._app.handle(event)
+                if is_http(event):
+                    return enveloped(event, await self._endpoint.answer(incoming(event)))
+                return await self._answer(event)
             finally:
                 if store := self._store():
                     await store.settle()
+
+    async def _answer(self, event: Any) -> Any:
+        try:
+            return await self._app.handle(event)
+        except UnknownRequestError:
+            if not _is_ping(event):
+                raise
+            if not self._has_noted_others:
+                log.debug("Events that only keep the function warm are answered with nothing")
+                self._has_noted_others = True
+            return None
 
     async def _open(self) -> None:
         if store := self._store():
@@ -131,63 +144,29 @@ class LambdaHandler:
             return None
 
 
-def lambda_handler(app: VoiceApp[Any], *, verify: Iterable[Verifier] | None = None) -> LambdaHandler:
+def lambda_handler(
+    app: VoiceApp[Any], *, verify: Iterable[Verifier] | None = None, health_path: str | None = None
+) -> LambdaHandler:
     """The function that AWS Lambda calls; make it once, at import.
 
     `verify` has a verifier for each platform that is served over HTTP. Without it every request in an
     envelope is accepted, so an authorizer in front has to decide who may call. Requests without an envelope
-    need no verifier: the function's resource policy says who may send them.
+    need no verifier: the function's resource policy says who may send them. `health_path` answers a load
+    balancer's health check with 200; it does not ask DynamoDB.
+
+    A ping that keeps the function warm, and another event with a `source` (EventBridge), is answered with nothing
+    unless the app has a handler for it (`VoiceApp.other`). Other events raise `UnknownRequestError`: a queue's or
+    a stream's records would be lost if they were taken without one.
     """
-    return LambdaHandler(app, verify)
+    return LambdaHandler(app, verify, health_path)
+
+
+def _is_ping(event: Any) -> bool:
+    """What a schedule or a warm-up plugin sends (`{"source": "serverless-plugin-warmup"}`, `{"warmer": true}`)."""
+    return isinstance(event, Mapping) and (
+        isinstance(event.get("source"), str) or any(event.get(name) is True for name in ("warmer", "warmup"))
+    )
 
 
 def _credentials() -> list[str | None]:
     return [os.environ.get(name) for name in _CREDENTIALS]
-
-
-def _is_http(event: Any) -> bool:
-    """Whether the event is an HTTP request: no platform has a `requestContext`."""
-    return isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)
-
-
-def _incoming(event: Mapping[str, Any]) -> Incoming:
-    """The request in an envelope.
-
-    AWS, 'Create AWS Lambda proxy integrations for HTTP APIs' (payload formats 1.0 and 2.0), 'Lambda function
-    URLs', 'Use Lambda functions as targets of an Application Load Balancer'.
-    """
-    context = event["requestContext"]
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    for name, values in (event.get("multiValueHeaders") or {}).items():
-        headers.setdefault(name.lower(), ", ".join(values))
-    path = event.get("rawPath") or context.get("path") or event.get("path", "/")
-    query = event.get("rawQueryString")
-    if query is None:
-        query = urlencode(event.get("queryStringParameters") or {})
-    scheme = headers.get("x-forwarded-proto", "https")
-    return Incoming(
-        method=event.get("httpMethod") or context.get("http", {}).get("method", ""),
-        url=f"{scheme}://{headers.get('host', '')}{path}{'?' if query else ''}{query}",
-        query=query,
-        headers=headers,
-        body=_body(event),
-    )
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
-    text = event.get("body") or ""
-    try:
-        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except ValueError:
-        return b""
-
-
-def _enveloped(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    # A load balancer that is set to multi-value headers accepts no single-value ones.
-    if "headers" not in event and "multiValueHeaders" in event:
-        headers: dict[str, Any] = {
-            "multiValueHeaders": {name: [value] for name, value in answer.headers.items()}
-        }
-    else:
-        headers = {"headers": dict(answer.headers)}
-    return {"statusCode": answer.status, **headers, "body": answer.text, "isBase64Encoded": False}

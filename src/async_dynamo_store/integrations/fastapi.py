@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, WebSocketException, status
-from fastapi.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
-
 from async_dynamo_store.records.record import DataT, UserRecord
+
+from .extras import naming_the_extra
+
+with naming_the_extra("fastapi", "CurrentUser"):
+    from fastapi import Depends, HTTPException, WebSocketException, status
+    from fastapi.requests import HTTPConnection
 
 __all__ = ["CurrentUser", "current_user"]
 

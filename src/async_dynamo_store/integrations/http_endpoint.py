@@ -16,7 +16,7 @@ from async_dynamo_store.errors import (
     UnknownRequestError,
 )
 from async_dynamo_store.records.record import ConflictError
-from async_dynamo_store.voice.requests import Platform, parse_request
+from async_dynamo_store.voice.requests import Platform, Request, parse_request
 
 from .verification import HttpRequest, MessengerVerifier, VerificationError, Verifier
 
@@ -40,10 +40,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request as it came: `url` is the whole address, `headers` are by their lowercase names."""
+    """A request as it came: `url` is the whole address, `path` its path where the app is mounted, `headers` by lowercase name."""
 
     method: str
     url: str = field(repr=False)
+    path: str = field(repr=False)
     query: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -62,16 +63,26 @@ class HttpEndpoint:
     """Answers requests with an app's turns.
 
     With `verify`, each request is checked by the verifier of its platform; a request of a platform that has
-    none is refused (403). Without `verify`, any caller can act as any user: this is logged once.
+    none is refused (403). Without `verify`, any caller can act as any user: this is logged once. A GET or HEAD of
+    `health_path` is answered with 200 and nothing else.
     """
 
-    def __init__(self, app: VoiceApp[Any], verify: Iterable[Verifier] | None) -> None:
+    def __init__(
+        self, app: VoiceApp[Any], verify: Iterable[Verifier] | None, health_path: str | None = None
+    ) -> None:
+        if health_path is not None and not health_path.startswith("/"):
+            raise ValueError(
+                f'health_path begins with a slash, such as "/health"; this one is {health_path!r}'
+            )
         self._app = app
+        self._health_path = health_path
         self._verifiers = None if verify is None else _by_platform(verify)
         self._has_warned = verify is not None
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to one request; an error is logged, and its text is not sent."""
+        if incoming.method in ("GET", "HEAD") and incoming.path == self._health_path:
+            return _text("text/plain; charset=utf-8", "ok" if incoming.method == "GET" else "")
         if not self._has_warned:
             log.warning(
                 "Requests over HTTP are not verified here: unless it is done in front, anyone can be any user."
@@ -106,28 +117,32 @@ class HttpEndpoint:
         form = _form(incoming.body) if _media_type(incoming.headers) == _FORM else None
         raw = _json(incoming.body) if form is None else dict(form)
         try:
-            request = parse_request(raw)[0]
+            requests = parse_request(raw)
         except UnknownRequestError as error:
             raise RefusedError(400, "This is no request of a voice platform known here.") from error
-        if self._verifiers is not None:
-            try:
-                verifier = self._verifiers.get(request.platform)
-                if verifier is None:
-                    raise VerificationError(
-                        "it has no verifier; give one in verify=[…] to serve this platform"
-                    )
-                await verifier.verify(
-                    HttpRequest(url=incoming.url, headers=incoming.headers, body=incoming.body, form=form),
-                    request,
-                )
-            except VerificationError as error:
-                _refuse(request.platform, error)
-        return await self._app.handle(raw)
+        http = HttpRequest(url=incoming.url, headers=incoming.headers, body=incoming.body, form=form)
+        await self._verify(http, requests[0])
+        return await self._app.handle_requests(requests)
+
+    async def _verify(self, http: HttpRequest, request: Request) -> None:
+        if self._verifiers is None:
+            return
+        try:
+            verifier = self._verifiers.get(request.platform)
+            if verifier is None:
+                raise VerificationError("it has no verifier; give one in verify=[…] to serve this platform")
+            await verifier.verify(http, request)
+        except VerificationError as error:
+            _refuse(request.platform, error)
 
 
 def _by_platform(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
     by_platform: dict[str, Verifier] = {}
+    if isinstance(verifiers, Verifier):
+        raise TypeError("verify is a list of verifiers: verify=[AlexaVerifier(…)]")
     for verifier in verifiers:
+        if not isinstance(verifier, Verifier):
+            raise TypeError(f"{verifier!r} is no verifier: it needs `platforms` and `async def verify`")
         for platform in verifier.platforms:
             if platform not in get_args(Platform):
                 raise ValueError(
@@ -139,14 +154,14 @@ def _by_platform(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
 
 
 def _refuse(platform: Platform, error: VerificationError) -> NoReturn:
-    log.warning("Refused a %s request: %s", platform, error)
+    log.warning("Refused a request (%s): %s", platform, error)
     raise RefusedError(403, "This request could not be verified.") from error
 
 
 def refused_for(error: Exception) -> RefusedError:
     """What the caller is told of an error: only whether another try may help."""
     if isinstance(error, InvalidUserIdError):
-        return RefusedError(400, "The user id is too long, or not valid Unicode.")
+        return RefusedError(400, str(error))
     if isinstance(error, ConflictError):
         return RefusedError(409, "Another request changed this user at the same time. Try again.")
     if isinstance(error, ThrottledError | UnavailableError):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import StoreError
 from async_dynamo_store.records.loaded import turn_scope
 from async_dynamo_store.records.record import UserRecord
+from async_dynamo_store.voice.user_ids import FindUserId, found_user_id
 
 from .asgi_messages import ASGIApp, Message, Receive, Scope, Send, StoreLifetime, send_answer
 from .http_endpoint import refusal, refused_for
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["UserMiddleware"]
 
 log = logging.getLogger(__name__)
-
-FindUserId = Callable[[Mapping[str, Any]], "Awaitable[str | None] | str | None"]
 
 
 class UserMiddleware:
@@ -57,11 +54,10 @@ class UserMiddleware:
             await self._app(scope, receive, self._around_lifespan(send))
             return
         await self._lifetime.ensure()
-        found = self._find_user_id(scope)
-        user_id = await found if inspect.isawaitable(found) else found
+        user_id = await found_user_id(self._find_user_id, scope)
         state = scope.setdefault("state", {})
         state["user"] = None
-        if not user_id:
+        if user_id is None:
             await self._app(scope, receive, send)
             return
         with turn_scope():
@@ -86,7 +82,7 @@ class UserMiddleware:
         except StoreError as error:
             await _refuse_or_raise(error, send)
             return
-        client = _Client(receive)
+        client = _HttpClient(receive)
         failure: Exception | None = None
 
         async def save_and_send(message: Message) -> None:
@@ -111,7 +107,7 @@ class UserMiddleware:
 
     async def _websocket(self, user_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         user = scope["state"]["user"] = await self._store.load(user_id)
-        client = _Client(receive, is_connected=False)
+        client = _WebSocketClient(receive)
         turn = asyncio.current_task()
 
         async def save_and_receive() -> Message:
@@ -135,7 +131,7 @@ class UserMiddleware:
         finally:
             await client.close()
 
-    async def _save(self, user: UserRecord[Any], client: _Client) -> None:
+    async def _save(self, user: UserRecord[Any], client: _HttpClient | _WebSocketClient) -> None:
         if await client.has_left():
             log.info("A client left before the endpoint had ended: what it changed is not saved")
         else:
@@ -146,11 +142,53 @@ class _NotSavedError(OSError):
     """Ends an endpoint whose response is not sent, with what `send` raises when nobody listens (ASGI)."""
 
 
-class _Client:
-    """What comes from the client, looked at ahead of the endpoint, to see whether it has left."""
+class _HttpClient:
+    """The client of a request. What it sends is read ahead of the endpoint, so that a disconnect is noticed.
 
-    def __init__(self, receive: Receive, *, is_connected: bool = True) -> None:
-        self.is_connected = is_connected
+    Another middleware around this one may pass a disconnect on some steps of the event loop later.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: asyncio.Queue[Message | Exception] = asyncio.Queue(maxsize=1)
+        self._has_left = False
+        self._reader = asyncio.create_task(self._read())
+
+    async def receive(self) -> Message:
+        """The next message."""
+        message = await self._messages.get()
+        if self._reader.done():  # the last message: whoever else asks gets it too
+            self._messages.put_nowait(message)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    async def has_left(self) -> bool:
+        """Whether a disconnect has come."""
+        await asyncio.sleep(0)  # for the reader, if one has come since its last step
+        return self._has_left
+
+    async def close(self) -> None:
+        """Wait for nothing any more."""
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while not self._has_left:
+            try:
+                message = await self._receive()
+            except Exception as error:  # noqa: BLE001 - raised where the endpoint receives
+                await self._messages.put(error)
+                return
+            self._has_left = message["type"] == "http.disconnect"
+            await self._messages.put(message)
+
+
+class _WebSocketClient:
+    """The client of a WebSocket, looked at ahead of the endpoint, to see whether it has left."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.is_connected = False
         self._receive = receive
         self._seen: deque[Message] = deque()
         self._ahead: asyncio.Task[Message] | None = None
@@ -187,8 +225,7 @@ class _Client:
             await asyncio.gather(self._ahead, return_exceptions=True)
 
     def _may_have_left(self) -> bool:
-        last = self._seen[-1] if self._seen else {"type": ""}
-        has_more_to_say = last["type"] == "websocket.receive" or last.get("more_body")
+        has_more_to_say = bool(self._seen) and self._seen[-1]["type"] == "websocket.receive"
         return self.is_connected and not self._has_left and not has_more_to_say
 
     async def _look(self, ahead: asyncio.Task[Message], seconds: float | None = None) -> bool:
@@ -202,7 +239,7 @@ class _Client:
 
     async def _read(self) -> Message:
         message = await self._receive()
-        self._has_left = message["type"] in ("http.disconnect", "websocket.disconnect")
+        self._has_left = message["type"] == "websocket.disconnect"
         return message
 
 
@@ -210,5 +247,5 @@ async def _refuse_or_raise(error: Exception, send: Send) -> None:
     refused = refused_for(error)
     if refused.status == 500:
         raise error
-    log.warning("A request was answered with %d: %s", refused.status, type(error).__name__)
+    log.warning("A request was answered with %d: %s", refused.status, error)
     await send_answer(send, refusal(refused))

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from async_dynamo_store.voice.requests import Platform, Request
@@ -35,6 +35,7 @@ class HttpRequest:
     form: Sequence[tuple[str, str]] | None = field(repr=False)
 
 
+@runtime_checkable
 class Verifier(Protocol):
     """Decides whether a request of `platforms` is what it says it is."""
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
+from async_dynamo_store.errors import shown_path
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -16,8 +18,13 @@ _QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
 
 
 def field_errors(error: ValidationError) -> str:
-    """The errors in one line."""
-    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+    """The errors in one line. Below the model's own fields a key may be a user's, and is not shown."""
+    return "; ".join(f"{_place(problem)}: {problem['msg']}" for problem in error.errors())
+
+
+def _place(problem: ErrorDetails) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+    return shown_path("".join(parts).removeprefix("."))
 
 
 def without_input(error: ValidationError) -> ValidationError:

@@ -29,13 +29,15 @@ class Session:
     """One conversation of the user with the platform.
 
     `data` is a dict of JSON values. It rides in the platform's own session attributes (`is_of_platform`), or
-    is stored with the user.
+    is stored with the user. `is_remembered`: the id and the times of a platform's session are stored, since the
+    platform does not say when a new one begins.
     """
 
     id: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
     is_new: bool = True
     is_of_platform: bool = False
+    is_remembered: bool = False
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -31,6 +31,11 @@ class RequestLike(Protocol):
         ...
 
     @property
+    def platform(self) -> str:
+        """The platform, as messages name it."""
+        ...
+
+    @property
     def jovo_type(self) -> str:
         """Jovo v3's name for the platform."""
         ...
@@ -116,6 +121,7 @@ class Turns(Generic[DataT]):
         self._load = load
         self._save = save
         self._anonymous = anonymous
+        self._warned_of = set[str]()
 
     async def load(self, turn: TurnLike[DataT]) -> None:
         """Give the turn its user, and make the turn's session and the user's one."""
@@ -133,12 +139,28 @@ class Turns(Generic[DataT]):
 
     async def save(self, turn: TurnLike[DataT]) -> None:
         """Save the turn's user, with what is stored of the turn itself."""
+        if turn.is_repeated or turn.request.kind == "probe":
+            return
         loaded = turn.user.loaded
-        if loaded is None or turn.is_repeated or turn.request.kind == "probe":
+        if loaded is None:
+            self._warn_of_what_nobody_keeps(turn)
             return
         stored = await turn.stored_turn(self._layout, self._history_elements)
         loaded.remember(stored, turn.request.delivery_id)
         await self._save(turn.user)
+
+    def _warn_of_what_nobody_keeps(self, turn: TurnLike[DataT]) -> None:
+        """Once for a platform: a handler has changed the data of a user whom the request does not name."""
+        request = turn.request
+        if request.user_id is not None or request.platform in self._warned_of:
+            return
+        if turn.user.data != self._anonymous().data:
+            self._warned_of.add(request.platform)
+            log.warning(
+                "A handler changed the data of an anonymous user, which is not kept: this request (%s) names no user."
+                " Give the app a function that finds the user, VoiceApp(…, user_id=…), or link accounts.",
+                request.platform,
+            )
 
     async def _load_or_do_without(self, user_id: str, prefix: str) -> UserRecord[DataT]:
         try:
@@ -150,13 +172,20 @@ class Turns(Generic[DataT]):
             return self._anonymous()
 
     def _join_session(self, turn: TurnLike[DataT]) -> None:
-        """Take the platform's own session if it has one, else the stored one."""
-        request, user = turn.request, turn.user
-        if request.session_data is not None or not self._stores_session:
-            user.session = turn.session
-            return
-        stored = user.session
+        """Take the platform's own session if it has one, else the stored one.
+
+        Where the platform does not say whether its session is new, what is stored of it does.
+        """
+        request, user, stored = turn.request, turn.user, turn.user.session
         another = request.session_id is not None and stored.id not in (None, request.session_id)
-        if stored.is_new or another or request.is_new_session:
-            user.session = Session(id=request.session_id or uuid4().hex)
-        turn.session = user.session
+        is_new = stored.is_new or another or bool(request.is_new_session)
+        if request.session_data is None and self._stores_session:
+            user.session = Session(id=request.session_id or uuid4().hex) if is_new else stored
+            turn.session = user.session
+            return
+        user.session = turn.session
+        if request.is_new_session is None and request.session_id is not None:
+            turn.session.is_remembered = self._stores_session
+            turn.session.is_new = is_new if self._stores_session else user.is_new
+            if not turn.session.is_new:
+                turn.session.created_at, turn.session.updated_at = stored.created_at, stored.updated_at

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel, ConfigDict, InstanceOf
 
 from async_dynamo_store.config import Config, DynamoDbConfig
-from async_dynamo_store.errors import StoreError
+from async_dynamo_store.errors import StoreError, UnknownRequestError
 from async_dynamo_store.records.data_model import ModelT
 from async_dynamo_store.records.record import DataT
 from async_dynamo_store.store.store import AsyncDynamoStore
@@ -20,6 +20,7 @@ from async_dynamo_store.store.store import AsyncDynamoStore
 from .pipeline import RequestPipeline
 from .requests import TEXT_PLATFORMS, Request, parse_request
 from .turn import Turn
+from .user_ids import FindUserId, found_user_id
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Turn[DataT]], Awaitable[None]]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[None]])
-FindUserId = Callable[[Mapping[str, Any]], "Awaitable[str | None] | str | None"]
+OtherT = TypeVar("OtherT", bound=Callable[[Mapping[str, Any]], Awaitable[Any]])
 
 
 class AppConfig(BaseModel):
@@ -56,13 +57,27 @@ class VoiceApp(Generic[DataT]):
 
     `data_model` is the pydantic model of `turn.user.data`. `user_id` is a function, sync or async, from the
     raw request to the user's id (None for nobody), for account linking and platforms that name nobody.
+
+    `store` is a ready store in place of `db`, with its own data model, session and options. The app opens it,
+    and leaves it to its owner to close.
     """
+
+    @overload
+    def __init__(
+        self,
+        config: AppConfig | Mapping[str, Any] | None = None,
+        *,
+        store: AsyncDynamoStore[DataT],
+        data_model: None = None,
+        user_id: FindUserId | None = None,
+    ) -> None: ...
 
     @overload
     def __init__(
         self: VoiceApp[dict[str, Any]],
         config: AppConfig | Mapping[str, Any] | None = None,
         *,
+        store: None = None,
         data_model: None = None,
         user_id: FindUserId | None = None,
     ) -> None: ...
@@ -72,6 +87,7 @@ class VoiceApp(Generic[DataT]):
         self: VoiceApp[ModelT],
         config: AppConfig | Mapping[str, Any] | None = None,
         *,
+        store: None = None,
         data_model: type[ModelT],
         user_id: FindUserId | None = None,
     ) -> None: ...
@@ -80,6 +96,7 @@ class VoiceApp(Generic[DataT]):
         self,
         config: AppConfig | Mapping[str, Any] | None = None,
         *,
+        store: AsyncDynamoStore[Any] | None = None,
         data_model: type[BaseModel] | None = None,
         user_id: FindUserId | None = None,
     ) -> None:
@@ -92,7 +109,13 @@ class VoiceApp(Generic[DataT]):
         self._intents: dict[str, Handler[DataT]] = {}
         self._events: dict[str, Handler[DataT]] = {}
         self._probes: dict[str, Handler[DataT]] = {}
+        self._other: Callable[[Mapping[str, Any]], Awaitable[Any]] | None = None
         self._store: AsyncDynamoStore[DataT] | None = None
+        self._owns_store = store is None
+        if store is not None:
+            if data_model is not None:
+                raise TypeError("data_model belongs to the store: AsyncDynamoStore(…, data_model=…)")
+            self._install(store)
         settings = config if isinstance(config, AppConfig) else AppConfig.model_validate(config or {})
         if settings.db is not None:
             self._use_store(settings.db)
@@ -169,14 +192,35 @@ class VoiceApp(Generic[DataT]):
         self.pipeline.use("fail", answer)
         return handler
 
+    def other(self, handler: OtherT) -> OtherT:
+        """Decorator: what answers JSON that is no request of a platform; what it returns is the answer.
+
+        It is `async def on_other(event)`, for events of AWS that reach the same Lambda function, such as a schedule's. There is no turn, and no
+        user. An HTTP integration never calls it, since nothing proves who sent such a request.
+        """
+        if self._other is not None:
+            raise ValueError("the app has a handler for other events already")
+        _check_async(handler)
+        self._other = handler
+        return handler
+
     async def handle(self, request_json: Mapping[str, Any]) -> Any:
         """Answer one request of a platform: a dict to a dict (for Twilio the form's fields to TwiML text).
 
         The response is returned after the save has succeeded. A Messenger request with several events gives
-        a list of answers, one turn after another. Raises `UnknownRequestError` for JSON of no known platform,
-        and what the turn raised when there is no `on_error`.
+        a list of answers, one turn after another. Raises `UnknownRequestError` for JSON of no known platform
+        without a handler for that (`other`), and what the turn raised when there is no `on_error`.
         """
-        requests = parse_request(request_json)
+        try:
+            requests = parse_request(request_json)
+        except UnknownRequestError:
+            if self._other is None:
+                raise
+            return await self._other(request_json)
+        return await self.handle_requests(requests)
+
+    async def handle_requests(self, requests: Sequence[Request]) -> Any:
+        """The same for what `parse_request` has made of the JSON, as integrations have it."""
         responses = [await self.pipeline.run(Turn(request, self._store)) for request in requests]
         return responses[0] if len(responses) == 1 else responses
 
@@ -188,15 +232,17 @@ class VoiceApp(Generic[DataT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._store:
+        if self._store and self._owns_store:
             await self._store.aclose()
 
     def _use_store(self, config: Config) -> None:
         if self._store is not None:
             raise StoreError(
-                "This app has a database already: set it in the constructor or with set_dynamo_db, once."
+                "This app has a database already: give it one with store=, db or set_dynamo_db, once."
             )
-        store: AsyncDynamoStore[Any] = AsyncDynamoStore(config, data_model=self._data_model)
+        self._install(AsyncDynamoStore(config, data_model=self._data_model))
+
+    def _install(self, store: AsyncDynamoStore[Any]) -> None:
         store.install(self.pipeline)
         self._store = store
 
@@ -226,7 +272,12 @@ class VoiceApp(Generic[DataT]):
     async def _dispatch(self, turn: Turn[DataT]) -> None:
         request = turn.request
         if handler := self._handler(request):
-            await handler(turn)
+            returned: Any = await cast("Callable[[Turn[DataT]], Awaitable[Any]]", handler)(turn)
+            if isinstance(returned, str | Mapping):
+                raise TypeError(
+                    f"{handler.__qualname__} returned a {type(returned).__name__}, and nothing is said with that:"
+                    " answer with turn.tell(…) or turn.ask(…)"
+                )
         elif request.kind in ("launch", "intent"):
             log.warning(
                 "No handler for a %s request: add @app.%s or @app.fallback", request.platform, request.kind
@@ -249,9 +300,7 @@ class VoiceApp(Generic[DataT]):
 
 
 async def _identify(find_user_id: FindUserId, turn: Turn[Any]) -> None:
-    found = find_user_id(turn.request.raw)
-    user_id = await found if inspect.isawaitable(found) else found
-    turn.request = replace(turn.request, user_id=user_id or None)
+    turn.request = replace(turn.request, user_id=await found_user_id(find_user_id, turn.request.raw))
 
 
 def _check_async(handler: Callable[..., Any]) -> None:

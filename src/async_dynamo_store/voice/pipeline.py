@@ -45,13 +45,15 @@ class RequestPipeline(Generic[DataT]):
             try:
                 for stage in ("request", "user.load", "handler", "user.save"):
                     if not turn.is_repeated:
+                        if stage == "user.save":
+                            turn.check_session()
                         await self._take(stage, turn)
                 turn.response = turn.render()
                 await self._take("response", turn)
             except Exception as error:
                 if not self._steps["fail"]:
                     raise
-                log.warning("A %s turn failed: %s", turn.request.platform, type(error).__name__)
+                log.exception("A turn failed (%s), and on_error answers", turn.request.platform)
                 turn.fail(error)
                 await self._take("fail", turn)
                 turn.response = turn.render()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic, get_args
 
 from async_dynamo_store.errors import StoreError, UserNotLoadedError
@@ -10,7 +9,8 @@ from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
 from .history import history_item, last_said
-from .requests import CanFulfill, Reply, Request, render_reply
+from .requests import CanFulfill, Reply, Request, fields, render_reply
+from .session_data import check_session_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +109,11 @@ class Turn(Generic[DataT]):
             return StoredTurn(history, request_note(self.request))
         return StoredTurn(await history_item(self, elements) if elements else None)
 
+    def check_session(self) -> None:
+        """Raise `UnsupportedValueError` where the platform's session attributes cannot hold `session.data`."""
+        if self.session.is_of_platform and self.session.data:
+            check_session_data(self.session.data)
+
     def render(self) -> Any:
         """The reply in the platform's own shape, with the session's data."""
         self.reply.session_data = self.session.data
@@ -125,7 +130,7 @@ class Turn(Generic[DataT]):
 def _platform_session(request: Request) -> Session:
     return Session(
         id=request.session_id,
-        data=deepcopy(request.session_data or {}),
+        data=fields.copied(request.session_data or {}),
         is_new=bool(request.is_new_session),
         is_of_platform=request.session_data is not None,
     )

@@ -75,19 +75,19 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         {"round": 2},
     ),
     "google-assistant/anonymous": (
-        *("GoogleAction", "intent", None, "ABwppHF_s1", True, "HelpIntent", {}, "en-US", {}),
+        *("GoogleAction", "intent", None, "ABwppHF_s1", None, "HelpIntent", {}, "en-US", {}),
     ),
     "google-assistant/scene without intent": (
         *("GoogleAction", "intent", "ga-user", "ABwppHF_s1", False, "", {}, "en-US", {"round": 2}),
     ),
     "dialogflow-es/launch": (
-        *("DialogflowAgent", "launch", None, ES_SESSION, None, "Default Welcome Intent", {}, "en", {}),
+        *("DialogflowAgent", "launch", None, ES_SESSION, True, "Default Welcome Intent", {}, "en", {}),
     ),
     "dialogflow-es/launch by event": (
-        *("GoogleAction", "launch", "ga-stored", ES_SESSION, None, "Greeting", {}, "en", {}),
+        *("GoogleAction", "launch", "ga-stored", ES_SESSION, True, "Greeting", {}, "en", {}),
     ),
     "dialogflow-es/intent": (
-        *("DialogflowAgent", "intent", "es-user", ES_SESSION, None, "OrderIntent"),
+        *("DialogflowAgent", "intent", "es-user", ES_SESSION, False, "OrderIntent"),
         *({"size": "large", "count": 2, "extra": ""}, "en", DATA),
     ),
     "dialogflow-es/phone": (
@@ -125,10 +125,10 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     },
     "dialogflow-es/no intent": ("DialogflowAgent", "intent", None, ES_SESSION, None, "", {}, "en", {}),
     "dialogflow-cx/launch": (
-        *("DialogflowAgent", "launch", PHONE, CX_SESSION, None, "Default Welcome Intent", {}, "en", {}),
+        *("DialogflowAgent", "launch", PHONE, CX_SESSION, True, "Default Welcome Intent", {}, "en", {}),
     ),
     "dialogflow-cx/launch by event": (
-        *("DialogflowAgent", "launch", None, CX_SESSION, None, "start", {}, "en", {}),
+        *("DialogflowAgent", "launch", None, CX_SESSION, True, "start", {}, "en", {}),
     ),
     "dialogflow-cx/intent": (
         *("DialogflowAgent", "intent", PHONE, CX_SESSION, None, "OrderIntent"),
@@ -144,7 +144,7 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("DialogflowAgent", "launch", None),
         *(
             "projects/quiz/locations/global/agents/a1/environments/e1/sessions/s1",
-            None,
+            True,
             "start",
             {},
             "en",
@@ -167,11 +167,11 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         {},
     ),
     **{
-        f"lex-v1/{name}": ("LexBot", "intent", "lex-user", None, None, "OrderIntent", slots, None, {})
-        for name, slots in {
-            "asked for a slot before": {"size": None, "extra": None},
-            "has the slot that was asked for": {"size": None, "extra": "cheese"},
-            "all slots filled": {"size": "large"},
+        f"lex-v1/{name}": ("LexBot", "intent", "lex-user", None, is_new, "OrderIntent", slots, None, {})
+        for name, (is_new, slots) in {
+            "asked for a slot before": (False, {"size": None, "extra": None}),
+            "has the slot that was asked for": (False, {"size": None, "extra": "cheese"}),
+            "all slots filled": (True, {"size": "large"}),
         }.items()
     },
     "lex-v1/anonymous": ("LexBot", "intent", None, None, None, "HelpIntent", {}, None, {}),
@@ -233,19 +233,19 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         }.items()
     },
     "messenger/nothing in it": ("MessengerBot", "event", "PSID-1", None, None, "", {}, None, None),
-    "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", None, "", {}, None, None),
-    "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", None, "two pizzas", {}, None, None),
-    "twilio-voice/digits": ("TwilioVoice", "intent", PHONE, "CA1", None, "12", {}, None, None),
-    "twilio-voice/end": ("TwilioVoice", "end", PHONE, "CA1", None, "", {}, None, None),
-    "twilio-voice/anonymous": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
-    "twilio-voice/anonymous by SIP": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
-    "twilio-voice/no number": ("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+    "twilio-voice/launch": ("TwilioVoice", "launch", PHONE, "CA1", True, "", {}, None, None),
+    "twilio-voice/speech": ("TwilioVoice", "intent", PHONE, "CA1", False, "two pizzas", {}, None, None),
+    "twilio-voice/digits": ("TwilioVoice", "intent", PHONE, "CA1", False, "12", {}, None, None),
+    "twilio-voice/end": ("TwilioVoice", "end", PHONE, "CA1", False, "", {}, None, None),
+    "twilio-voice/anonymous": ("TwilioVoice", "intent", None, "CA1", False, "hi", {}, None, None),
+    "twilio-voice/anonymous by SIP": ("TwilioVoice", "intent", None, "CA1", False, "hi", {}, None, None),
+    "twilio-voice/no number": ("TwilioVoice", "intent", None, "CA1", False, "hi", {}, None, None),
     "twilio-voice/call that the app placed": (
-        *("TwilioVoice", "intent", None, "CA1", None, "hi", {}, None, None),
+        *("TwilioVoice", "intent", None, "CA1", False, "hi", {}, None, None),
     ),
-    "twilio-voice/browser": ("TwilioVoice", "intent", "client:anna", "CA1", None, "hi", {}, None, None),
+    "twilio-voice/browser": ("TwilioVoice", "intent", "client:anna", "CA1", False, "hi", {}, None, None),
     **{
-        f"twilio-voice/{name}": ("TwilioVoice", "event", PHONE, "CA1", None, intent, {}, None, None)
+        f"twilio-voice/{name}": ("TwilioVoice", "event", PHONE, "CA1", False, intent, {}, None, None)
         for name, intent in {
             "partial result": "PartialResult",
             "dialled person has hung up": "Dial",
@@ -256,10 +256,10 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         }.items()
     },
     "twilio-voice/recording is ready": (
-        *("TwilioVoice", "event", None, "CA1", None, "RecordingStatus", {}, None, None),
+        *("TwilioVoice", "event", None, "CA1", False, "RecordingStatus", {}, None, None),
     ),
-    "twilio-voice/nothing heard": ("TwilioVoice", "intent", PHONE, "CA1", None, "", {}, None, None),
-    "twilio-voice/status at the end": ("TwilioVoice", "end", PHONE, "CA1", None, "", {}, None, None),
+    "twilio-voice/nothing heard": ("TwilioVoice", "intent", PHONE, "CA1", False, "", {}, None, None),
+    "twilio-voice/status at the end": ("TwilioVoice", "end", PHONE, "CA1", False, "", {}, None, None),
     "jovo-core/launch": (
         *("CorePlatformApp", "launch", "jovo-user", "jovo-session", True, "LAUNCH", {}, "en", {}),
     ),
@@ -326,13 +326,13 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
         *("WebApp", "intent", CORE_USER, CORE_SESSION, CORE_NEW, item("input.intent"), {}, "en", CORE_DATA),
     ),
     "dialogflow-es/published DefaultWelcomeIntent": (
-        *("DialogflowAgent", "launch", None, item("session"), None, "Default Welcome Intent", {}, "en", {}),
+        *("DialogflowAgent", "launch", None, item("session"), True, "Default Welcome Intent", {}, "en", {}),
     ),
     "dialogflow-es/published HelpIntent": (
         *("DialogflowAgent", "intent", None, item("session"), None, "HelpIntent", {}, "en", {}),
     ),
     "dialogflow-es/published facebook": (
-        *("DialogflowAgent", "launch", "1534862223272449", item("session"), None, "Default Welcome Intent"),
+        *("DialogflowAgent", "launch", "1534862223272449", item("session"), True, "Default Welcome Intent"),
         *({}, "en", {}),
     ),
     "dialogflow-es/published df-messenger-userid": (
@@ -343,7 +343,7 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
         *("en", item("sessionInfo.parameters")),
     ),
     "dialogflow-cx/published generate-login": (
-        *("DialogflowAgent", "launch", None, item("sessionInfo.session"), None, "Default Welcome Intent"),
+        *("DialogflowAgent", "launch", None, item("sessionInfo.session"), True, "Default Welcome Intent"),
         *({}, "en", {}),
     ),
     "google-assistant/published IntentRequest": (
@@ -351,7 +351,7 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
         *(item("intent.name"), {}, item("user.locale"), item("session.params")),
     ),
     "lex-v1/published IntentRequest": (
-        *("LexBot", "intent", item("userId"), None, None, item("currentIntent.name")),
+        *("LexBot", "intent", item("userId"), None, True, item("currentIntent.name")),
         *(item("currentIntent.slots"), None, item("sessionAttributes")),
     ),
     "lex-v2/published v2-dialog": (

@@ -56,7 +56,7 @@ class SessionElement:
         if root is None or self._is_not_stored(session):
             return
         path = (*root, layout.session_data)
-        data = self._data.encode(session.data, path)
+        data = self._data.encode({} if session.is_of_platform else session.data, path)
         if "M" not in data:
             kind = type(session.data).__qualname__
             raise UnsupportedValueError(f"session.data is {kind}; set it to a dict", "session.data")
@@ -86,7 +86,9 @@ class SessionElement:
             session.updated_at = moment
 
     def _is_not_stored(self, session: Session) -> bool:
-        return session.is_of_platform or (session.is_new and session.id is None and not session.data)
+        if session.is_of_platform:
+            return not session.is_remembered
+        return session.is_new and session.id is None and not session.data
 
 
 def _is_unsaved(session: Session) -> bool:

@@ -31,14 +31,15 @@ def parse_es(raw: Mapping[str, Any]) -> list[Request]:
     intent = fields.text(raw, "queryResult", "intent", "displayName") or ""
     payload = fields.mapping(raw, "originalDetectIntentRequest", "payload")
     session_data = fields.decoded(fields.at(_session_context(raw), "parameters", _CONTEXT))
+    kind = _kind(intent, fields.text(raw, "queryResult", "queryText"))
     return [
         Request(
             platform="dialogflow-es",
             jovo_type="GoogleAction" if _is_google(raw) else "DialogflowAgent",
-            kind=_kind(intent, fields.text(raw, "queryResult", "queryText")),
+            kind=kind,
             user_id=user_id(payload),
             session_id=fields.text(raw, "session"),
-            is_new_session=None,
+            is_new_session=_is_new_session(kind, has_been_answered=session_data is not None),
             intent=intent,
             entities=fields.mapping(raw, "queryResult", "parameters") or {},
             locale=fields.text(raw, "queryResult", "languageCode"),
@@ -55,14 +56,15 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
         return []
     tag = fields.text(raw, "fulfillmentInfo", "tag")
     intent = fields.text(raw, "intentInfo", "displayName") or tag or ""
+    kind = _kind(intent, fields.text(raw, "triggerEvent"))
     return [
         Request(
             platform="dialogflow-cx",
             jovo_type="DialogflowAgent",
-            kind=_kind(intent, fields.text(raw, "triggerEvent")),
+            kind=kind,
             user_id=user_id(fields.mapping(raw, "payload")),
             session_id=fields.text(raw, "sessionInfo", "session"),
-            is_new_session=None,
+            is_new_session=_is_new_session(kind),
             intent=intent,
             tag=tag,
             entities=_cx_entities(raw),
@@ -78,6 +80,13 @@ def _kind(intent: str, trigger: str | None) -> Kind:
     """A launch is the welcome intent, or an event such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`."""
     welcomed = trigger is not None and (trigger == "WELCOME" or trigger.endswith("_WELCOME"))
     return "launch" if welcomed or intent == "Default Welcome Intent" else "intent"
+
+
+def _is_new_session(kind: Kind, *, has_been_answered: bool = False) -> bool | None:
+    """Dialogflow does not say; it greets at the beginning, and brings back what an earlier answer put in the session."""
+    if has_been_answered:
+        return False
+    return True if kind == "launch" else None
 
 
 def _is_google(raw: Mapping[str, Any]) -> bool:

@@ -19,16 +19,17 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     if any(fields.mapping(raw, key) is None for key in ("handler", "session", "user")):
         return []
     intent = fields.text(raw, "intent", "name") or ""
+    kind = _KINDS.get(intent, "intent")
     params = fields.mapping(raw, "intent", "params") or {}
     return [
         Request(
             platform="google-assistant",
             jovo_type="GoogleAction",
-            kind=_KINDS.get(intent, "intent"),
+            kind=kind,
             user_id=fields.text(raw, "user", "params", "_GOOGLE_ASSISTANT_USER_ID_")
             or fields.text(raw, "user", "params", "userId"),
             session_id=fields.text(raw, "session", "id"),
-            is_new_session=not fields.mapping(raw, "session", "params"),
+            is_new_session=_is_new_session(raw, kind),
             intent=intent,
             entities={name: fields.at(param, "resolved") for name, param in params.items()},
             locale=fields.text(raw, "user", "locale"),
@@ -37,6 +38,13 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             raw=raw,
         )
     ]
+
+
+def _is_new_session(raw: Mapping[str, Any], kind: Kind) -> bool | None:
+    """A session with parameters has been answered before; one without may have, by an answer that set none."""
+    if kind == "launch":
+        return True
+    return False if fields.mapping(raw, "session", "params") else None
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:

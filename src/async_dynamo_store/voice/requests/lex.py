@@ -27,7 +27,7 @@ def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
             kind="intent",
             user_id=fields.text(raw, "userId"),
             session_id=None,
-            is_new_session=None,
+            is_new_session=_is_new_session(raw),
             intent=fields.text(raw, "currentIntent", "name") or "",
             entities=fields.mapping(raw, "currentIntent", "slots") or {},
             locale=None,
@@ -36,6 +36,11 @@ def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
             raw=raw,
         )
     ]
+
+
+def _is_new_session(raw: Mapping[str, Any]) -> bool | None:
+    """V1 sends a summary of the session's last intents, which is empty in its first request."""
+    return not raw["recentIntentSummaryView"] if "recentIntentSummaryView" in raw else None
 
 
 def parse_v2(raw: Mapping[str, Any]) -> list[Request]:

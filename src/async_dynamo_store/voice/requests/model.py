@@ -48,7 +48,9 @@ class Request:
     - `jovo_type`: Jovo v3's name for the platform (`AlexaSkill`), as in its `prefixPrimaryKeyWithPlatform`.
     - `user_id`: None when the request names nobody.
     - `session_id`: None when the platform has no sessions or did not name this one.
-    - `is_new_session`: None where the platform does not say; only Alexa, Actions Builder and Jovo do.
+    - `is_new_session`: None where the request does not show it. Alexa and Jovo say it; elsewhere a greeting, a
+      call's first request, or what an earlier answer left in the session shows it. `turn.session.is_new` knows more
+      when `stored_elements.session` is on.
     - `intent`: the platform's own name for what was asked, for Messenger and Twilio the text; `""` for none.
     - `tag`: by which the agent's owner chose this webhook (Dialogflow CX); None on other platforms.
     - `entities`: one value per slot or parameter, as the platform resolved it; None for an empty slot.

@@ -60,7 +60,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             kind=kind,
             user_id=_person(raw),
             session_id=call,
-            is_new_session=None,
+            is_new_session=kind == "launch",
             intent=intent,
             entities={},
             locale=None,
