@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, WebSocket
@@ -13,13 +14,14 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads annotations
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.websockets import WebSocketDisconnect
 
 from async_dynamo_store import AsyncDynamoStore, UserRecord
-from async_dynamo_store.integrations.asgi_messages import ASGIApp, Receive, Scope, Send
+from async_dynamo_store.integrations.asgi_messages import ASGIApp, Message, Receive, Scope, Send
 from async_dynamo_store.integrations.fastapi import CurrentUser
 from async_dynamo_store.integrations.middleware import UserMiddleware
 from tests.asgi.conftest import LEFT, Connection, MakeStore, body, client, header, http_scope
@@ -140,6 +142,82 @@ async def test_a_client_that_leaves_before_the_endpoint_has_ended(
     is_seen = left and reads_its_body  # a body that nobody reads hides what comes behind it
     assert await store.exists("u1") is not is_seen
     assert ("A client left" in caplog.text) is is_seen
+
+
+class Passing(BaseHTTPMiddleware):
+    """What `@app.middleware("http")` makes: it passes a disconnect on some steps of the event loop later."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("layers", [0, 1, 3])
+@pytest.mark.parametrize("reads_its_body", [True, False])
+async def test_a_client_that_leaves_is_noticed_behind_other_middlewares(
+    store: Store, method: str, layers: int, reads_its_body: bool
+) -> None:
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def endpoint(request: Request) -> Response:
+        if reads_its_body:
+            await request.body()
+        request.state.user.data["score"] = 1
+        has_begun.set()
+        await may_end.wait()
+        return Response()
+
+    app: Any = starlette(store, endpoint)
+    for _ in range(layers):
+        app = Passing(app)
+    connection = Connection(app, scope(method=method), body(b""))
+    running = asyncio.create_task(connection.run())
+    await has_begun.wait()
+    connection.say(LEFT)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not await store.exists("u1")
+
+
+async def test_an_error_of_the_server_reaches_the_endpoint(store: Store) -> None:
+    async def broken() -> Message:
+        raise OSError("the socket is gone")
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(2):
+            with pytest.raises(OSError, match="the socket is gone"):
+                await receive()
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+
+    async def ignore(message: Message) -> None: ...
+
+    await UserMiddleware(endpoint, store, user_id=header)(scope(), broken, ignore)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "said"),
+    [
+        (42, "this one is int"),
+        (0, "this one is int"),
+        (UUID(int=7), "this one is UUID"),
+        ("x" * 3000, "3000 bytes"),
+    ],
+    ids=["int", "zero", "UUID", "long"],
+)
+async def test_a_user_id_that_is_none_is_told_apart(
+    store: Store, caplog: pytest.LogCaptureFixture, user_id: Any, said: str
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        return Response()
+
+    app = Starlette(routes=[Route("/", endpoint, methods=["POST"])])
+    async with client(UserMiddleware(app, store, user_id=lambda scope: user_id)) as http:
+        response = await http.post("/")
+    assert response.status_code == 400
+    assert said in response.json()["error"]
+    assert said in caplog.text
 
 
 async def test_a_client_that_has_left_while_the_endpoint_waits_for_it(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from async_dynamo_store import VoiceApp
-from async_dynamo_store.wire.codec import decode
+from async_dynamo_store.wire.codec import decode, encode
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import session
 from tests.unit.requests.sample import sample
@@ -73,6 +73,11 @@ class Stored:
         """The user's data, None for a user of whom nothing is stored."""
         item = await self.item(user_id)
         return item["user"]["data"] if item else None
+
+    async def put(self, user_id: str, **attributes: Any) -> None:
+        """Store a user's item as another framework has written it."""
+        item = {"userId": {"S": user_id}} | {name: encode(value) for name, value in attributes.items()}
+        await self._client.put_item(TableName=self._table_name, Item=item)
 
     async def users(self) -> int:
         page = await self._client.scan(TableName=self._table_name, ConsistentRead=True)

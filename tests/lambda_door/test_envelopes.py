@@ -7,13 +7,15 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from async_dynamo_store import ConflictError, Turn, UnavailableError, VoiceApp
+from async_dynamo_store import ConflictError, Turn, UnavailableError, UnknownRequestError, VoiceApp
+from async_dynamo_store.integrations.aws_envelopes import incoming
 from async_dynamo_store.integrations.aws_lambda import LambdaHandler, lambda_handler
 from async_dynamo_store.integrations.verification import (
     MessengerVerifier,
@@ -252,6 +254,129 @@ def test_the_address_that_twilio_signs(make_handler: MakeHandler, event: dict[st
         event["multiValueHeaders"]["x-twilio-signature"] = [signature]
     assert handler(event | as_base64(twilio(SpeechResult="Hello")))["statusCode"] == 200
     assert handler(event | as_base64(twilio(SpeechResult="Other")))["statusCode"] == 403
+
+
+QUERY = [("from", "a b/c"), ("tag", "x"), ("tag", "ü&")]
+"""What a client asked with, decoded; `tag` is repeated."""
+ASKED = "from=a%20b%2Fc&tag=x&tag=%C3%BC%26"
+
+
+def repeated(values: Callable[[str], str]) -> dict[str, list[str]]:
+    several: dict[str, list[str]] = {}
+    for name, value in QUERY:
+        several.setdefault(name, []).append(values(value))
+    return several
+
+
+def single(event: dict[str, Any]) -> dict[str, Any]:
+    """The same event of a load balancer with multi-value headers off."""
+    headers = {name: values[-1] for name, values in event.pop("multiValueHeaders").items()}
+    del event["multiValueQueryStringParameters"]
+    return event | {"headers": headers}
+
+
+def as_it_was(text: str) -> str:
+    return text
+
+
+def encoded(text: str) -> str:
+    return quote(text, safe="")
+
+
+@pytest.mark.parametrize(
+    ("event", "query"),
+    [
+        (http_api("") | {"rawQueryString": ASKED}, ASKED),
+        (rest_api("") | {"multiValueQueryStringParameters": repeated(as_it_was)}, ASKED),
+        (rest_api("") | {"queryStringParameters": {"from": "a b"}}, "from=a%20b"),
+        (load_balancer("") | {"multiValueQueryStringParameters": repeated(encoded)}, ASKED),
+        (single(load_balancer("")) | {"queryStringParameters": {"from": "a%20b%2Fc"}}, "from=a%20b%2Fc"),
+        (single(load_balancer("")) | {"queryStringParameters": {}}, ""),
+        (rest_api(""), ""),
+    ],
+    ids=[
+        "http api",
+        "rest api",
+        "rest api, one each",
+        "balancer",
+        "balancer, one each",
+        "balancer, none",
+        "none",
+    ],
+)
+def test_the_query_that_the_client_asked_with(event: dict[str, Any], query: str) -> None:
+    assert incoming(event).query == query
+    assert incoming(event).url.partition("?")[2] == query
+
+
+def test_a_header_that_comes_twice() -> None:
+    event = rest_api("")
+    event["headers"]["X-Forwarded-For"] = "last"
+    event["multiValueHeaders"]["X-Forwarded-For"] = ["first", "last"]
+    assert incoming(event).headers["x-forwarded-for"] == "first, last"
+    assert incoming(event).headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES)
+@pytest.mark.parametrize(("method", "body"), [("GET", "ok"), ("HEAD", "")])
+def test_a_health_check(
+    caplog: pytest.LogCaptureFixture, envelope: Callable[..., dict[str, Any]], method: str, body: str
+) -> None:
+    handler = lambda_handler(VoiceApp(), health_path="/skill")
+    response = handler(envelope(None, method=method))
+    assert (response["statusCode"], response["body"]) == (200, body)
+    assert handler(envelope("{}", method="POST"))["statusCode"] == 400
+    elsewhere = {"path": "/other", "rawPath": "/other"}
+    assert handler(envelope(None, method=method) | elsewhere)["statusCode"] == 405
+    handler.close()
+
+
+PINGS: list[dict[str, Any]] = [
+    {"source": "serverless-plugin-warmup"},
+    {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    {"warmer": True, "concurrency": 3},
+    {"warmup": True},
+]
+NO_PINGS: list[Any] = [
+    {"Records": [{"eventSource": "aws:sqs", "body": "paid for"}]},
+    {"key1": "value1"},
+    {"source": None},
+    {},
+    [],
+    None,
+]
+
+
+def test_pings_are_answered_with_nothing_and_noted_once(
+    handler: LambdaHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "async_dynamo_store")
+    assert [handler(ping) for ping in PINGS] == [None] * len(PINGS)
+    assert [(record.levelname, "keep the function warm" in record.message) for record in caplog.records] == [
+        ("DEBUG", True)
+    ]
+
+
+@pytest.mark.parametrize("event", NO_PINGS, ids=repr)
+def test_what_may_not_be_lost_is_an_error(handler: LambdaHandler, event: Any) -> None:
+    with pytest.raises(UnknownRequestError):
+        handler(event)
+
+
+@pytest.mark.parametrize("event", [*PINGS, *NO_PINGS], ids=repr)
+def test_an_app_that_takes_other_events(event: Any) -> None:
+    app = VoiceApp()
+
+    @app.other
+    async def take(event: Mapping[str, Any]) -> Any:
+        return {"took": event}
+
+    handler = lambda_handler(app)
+    assert handler(event) == {"took": event}
+    assert handler(http_api(json.dumps(event)))["statusCode"] == 400
+    handler.close()
+    with pytest.raises(ValueError, match="other events already"):
+        app.other(take)
 
 
 def test_messengers_verification_of_the_webhook(make_handler: MakeHandler) -> None:

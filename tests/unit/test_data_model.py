@@ -464,6 +464,7 @@ class Picky(BaseModel):
     even: int = 0
     coded: str = ""
     short: Annotated[str, Field(max_length=3)] = ""
+    visits: dict[str, int] = {}
 
     @field_validator("even")
     @classmethod
@@ -485,7 +486,8 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"colour": "Geheim"}, r"colour: Input should be 'red'"),
     ({"key": "Geheim"}, r"key: refused \(uuid_parsing\)"),
     ({"pet": {"kind": "Geheim"}}, r"pet: refused \(union_tag_invalid\)"),
-    ({"address": {"city": ["Geheim"]}}, r"address\.city: Input should be a valid string"),
+    ({"address": {"city": ["Geheim"]}}, r"address\.…: Input should be a valid string"),
+    ({"visits": {"Geheim": "often"}}, r"visits\.…: Input should be a valid integer"),
     ({"even": 4711}, r"even: refused \(value_error\)"),
     ({"coded": "Geheim"}, r"coded: refused \(secret_code\)"),
     ({"short": "Geheim"}, r"short: String should have at most 3 characters"),

@@ -48,10 +48,7 @@ class AsgiApp:
     ) -> None:
         if isinstance(verify, str) and verify != "off":
             raise ValueError(f'verify is a list of verifiers, or "off" for development, and not {verify!r}')
-        verifiers = None if isinstance(verify, str | Verifier) else list(verify)
-        if verifiers == []:
-            raise ValueError('verify needs a verifier for each platform that is served, or is "off"')
-        self._endpoint = HttpEndpoint(app, verifiers, health_path)
+        self._endpoint = HttpEndpoint(app, None if verify == "off" else verify, health_path)
         self._lifetime = StoreLifetime(_store(app))
         self._max_body_bytes = max_body_bytes
 

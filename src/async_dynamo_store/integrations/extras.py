@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def naming_the_extra(extra: str, what: str) -> Iterator[None]:
+def naming_the_extra(extra: str, what: str) -> Generator[None]:
     """Around the imports of an extra: `ImportError` says how to install it."""
     try:
         yield

@@ -16,7 +16,7 @@ from .extras import naming_the_extra
 
 with naming_the_extra("fastapi", "CurrentUser"):
     from fastapi import Depends, HTTPException, WebSocketException, status
-    from fastapi.requests import HTTPConnection
+    from fastapi.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotation
 
 __all__ = ["CurrentUser", "current_user"]
 

@@ -140,6 +140,9 @@ def _by_platform(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
     by_platform: dict[str, Verifier] = {}
     if isinstance(verifiers, Verifier):
         raise TypeError("verify is a list of verifiers: verify=[AlexaVerifier(…)]")
+    verifiers = list(verifiers)
+    if not verifiers:
+        raise ValueError("verify needs a verifier for each platform that is served")
     for verifier in verifiers:
         if not isinstance(verifier, Verifier):
             raise TypeError(f"{verifier!r} is no verifier: it needs `platforms` and `async def verify`")

@@ -18,23 +18,23 @@ _QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
 
 
 def field_errors(error: ValidationError) -> str:
-    """The errors in one line. Below the model's own fields a key may be a user's, and is not shown."""
-    return "; ".join(f"{_place(problem)}: {problem['msg']}" for problem in error.errors())
+    """The errors in one line."""
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
 
 
-def _place(problem: ErrorDetails) -> str:
+def _shown_place(problem: ErrorDetails) -> str:
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
-    return shown_path("".join(parts).removeprefix("."))
+    return shown_path("".join(parts).removeprefix(".")) or "(the whole)"
 
 
 def without_input(error: ValidationError) -> ValidationError:
-    """The same field errors without the values, which are a user's."""
+    """The same field errors without what is a user's: the values, and the keys below the model's own fields."""
     return ValidationError.from_exception_data(
         error.title,
         [
             InitErrorDetails(
                 type=PydanticCustomError(problem["type"], _own_words(problem)),  # pyright: ignore[reportArgumentType]
-                loc=problem["loc"],
+                loc=(_shown_place(problem),),
                 input=None,
             )
             for problem in error.errors(include_url=False, include_input=False)
