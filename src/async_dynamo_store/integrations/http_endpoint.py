@@ -163,7 +163,7 @@ def _refuse(platform: Platform, error: VerificationError) -> NoReturn:
 
 def refused_for(error: Exception) -> RefusedError:
     """What the caller is told of an error: only whether another try may help."""
-    if isinstance(error, InvalidUserIdError):
+    if isinstance(error, InvalidUserIdError | UnknownRequestError):
         return RefusedError(400, str(error))
     if isinstance(error, ConflictError):
         return RefusedError(409, "Another request changed this user at the same time. Try again.")

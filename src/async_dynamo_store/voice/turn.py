@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, get_args
 
-from async_dynamo_store.errors import StoreError, UserNotLoadedError
+from async_dynamo_store.errors import StoreError, UnknownRequestError, UserNotLoadedError
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
 from .history import history_item, last_said
-from .requests import CanFulfill, Reply, Request, fields, render_reply
+from .requests import NESTED_TOO_DEEPLY, CanFulfill, Reply, Request, fields, render_reply
 from .session_data import check_session_data
 
 if TYPE_CHECKING:
@@ -130,7 +130,14 @@ class Turn(Generic[DataT]):
 def _platform_session(request: Request) -> Session:
     return Session(
         id=request.session_id,
-        data=fields.copied(request.session_data or {}),
+        data=_copied(request.session_data or {}),
         is_new=bool(request.is_new_session),
         is_of_platform=request.session_data is not None,
     )
+
+
+def _copied(session_data: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return dict(fields.copied(session_data))
+    except RecursionError as error:
+        raise UnknownRequestError(NESTED_TOO_DEEPLY) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from async_dynamo_store import Session, Turn
 from async_dynamo_store.errors import UnknownRequestError
 from async_dynamo_store.voice.requests import Request, parse_request
 from async_dynamo_store.voice.requests.fields import moment
@@ -417,10 +418,11 @@ def test_raw_is_what_came(name: str) -> None:
 def test_session_data_is_a_copy(name: str) -> None:
     raw = sample(name)
     (request,) = parse_request(raw)
-    for item in (request.session_data or {}).values():
+    session: Session = Turn(request).session
+    for item in session.data.values():
         if isinstance(item, dict):
             item.clear()
-    (request.session_data or {}).clear()
+    session.data.clear()
     assert raw == sample(name)
 
 
@@ -565,8 +567,28 @@ def nested(levels: int) -> dict[str, Any]:
 def test_nesting_that_no_platform_sends() -> None:
     raw = sample("alexa/intent")
     raw["session"]["attributes"] = nested(100_000)
+    (request,) = parse_request(raw)
+    with pytest.raises(UnknownRequestError, match="nested too deeply"):
+        Turn(request)
+    raw = sample("lex-v2/intent")
+    raw["sessionState"]["intent"]["slots"] = {"a": slot_in_slots(100_000)}
     with pytest.raises(UnknownRequestError, match="nested too deeply"):
         parse_request(raw)
+
+
+def slot_in_slots(levels: int) -> Any:
+    slot: Any = {"value": {"interpretedValue": "x"}}
+    for _ in range(levels):
+        slot = {"shape": "List", "values": [slot]}
+    return slot
+
+
+def test_more_events_than_messenger_sends() -> None:
+    event = {"sender": {"id": "1"}, "message": {"text": "a"}}
+    for raw in ({"object": "page", "entry": [{"messaging": [event] * 1001}]}, {"messaging": [event] * 1001}):
+        with pytest.raises(UnknownRequestError, match="more than the 1000 events"):
+            parse_request(raw)
+    assert len(parse_request({"messaging": [event] * 1000})) == 1000
 
 
 def test_storage_nested_too_deeply_names_nobody() -> None:

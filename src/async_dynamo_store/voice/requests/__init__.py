@@ -17,6 +17,7 @@ from .model import TEXT_PLATFORMS, CanFulfill, Kind, Platform, Reply, Request
 from .speech import plain
 
 __all__ = [
+    "NESTED_TOO_DEEPLY",
     "TEXT_PLATFORMS",
     "CanFulfill",
     "Kind",
@@ -26,6 +27,8 @@ __all__ = [
     "parse_request",
     "render_reply",
 ]
+
+NESTED_TOO_DEEPLY = "This request is nested too deeply to be any platform's. Check who sends it."
 
 _Parse = Callable[[Mapping[str, Any]], list[Request]]
 _Render = Callable[[Request, Reply], dict[str, Any] | str]
@@ -72,8 +75,7 @@ def parse_request(raw: object) -> list[Request]:
                 if requests := module.parse(cast("Mapping[str, Any]", raw)):
                     return requests
         except RecursionError as error:
-            message = "This request is nested too deeply to be any platform's. Check who sends it."
-            raise UnknownRequestError(message) from error
+            raise UnknownRequestError(NESTED_TOO_DEEPLY) from error
     raise UnknownRequestError(
         f"This request has the shape of no platform known here: {', '.join(each.title for each in _MODULES)}. "
         "Pass the platform's own JSON as a dict, taken out of any HTTP or API Gateway envelope; "

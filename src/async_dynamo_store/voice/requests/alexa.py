@@ -38,7 +38,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             entities={name: _slot_value(_filled(slot)) for name, slot in slots.items()},
             locale=fields.text(raw, "request", "locale"),
             timestamp=fields.moment(fields.at(raw, "request", "timestamp")),
-            session_data=fields.data(raw, "session", "attributes"),
+            session_data=fields.mapping(raw, "session", "attributes") or {},
             raw=raw,
         )
     ]

@@ -70,7 +70,7 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
             entities=_cx_entities(raw),
             locale=fields.text(raw, "languageCode"),
             timestamp=None,
-            session_data=fields.data_without_nulls(raw, "sessionInfo", "parameters"),
+            session_data=fields.without_nulls(fields.mapping(raw, "sessionInfo", "parameters")),
             raw=raw,
         )
     ]

@@ -45,14 +45,16 @@ def data(value: Any, *path: str) -> dict[str, Any]:
 
 def copied(value: Any) -> Any:
     """A deep copy of JSON, in a tenth of the time that `copy.deepcopy` takes."""
+    if type(value) is list:
+        return [copied(item) for item in value]
     if isinstance(value, _OBJECT):
         return {key: copied(item) for key, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list) else value
+    return value
 
 
-def data_without_nulls(value: Any, *path: str) -> dict[str, Any]:
-    """The same for a platform on which null means that the key has been removed."""
-    return {key: item for key, item in data(value, *path).items() if item is not None}
+def without_nulls(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """For a platform on which null means that the key has been removed."""
+    return {key: item for key, item in (values or {}).items() if item is not None}
 
 
 def with_removed_keys(session_data: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             entities={name: fields.at(param, "resolved") for name, param in params.items()},
             locale=fields.text(raw, "user", "locale"),
             timestamp=None,
-            session_data=fields.data_without_nulls(raw, "session", "params"),
+            session_data=fields.without_nulls(fields.mapping(raw, "session", "params")),
             raw=raw,
         )
     ]

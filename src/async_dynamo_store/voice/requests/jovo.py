@@ -31,7 +31,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             entities={name: _entity_value(entity) for name, entity in entities.items()},
             locale=fields.text(raw, "locale"),
             timestamp=fields.moment(fields.at(raw, "timestamp")),
-            session_data=fields.data(raw, "context", "session", "data"),
+            session_data=fields.mapping(raw, "context", "session", "data") or {},
             raw=raw,
         )
     ]

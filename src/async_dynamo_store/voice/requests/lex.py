@@ -32,7 +32,7 @@ def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
             entities=fields.mapping(raw, "currentIntent", "slots") or {},
             locale=None,
             timestamp=None,
-            session_data=_decoded(fields.data(raw, "sessionAttributes")),
+            session_data=_decoded(fields.mapping(raw, "sessionAttributes") or {}),
             raw=raw,
         )
     ]
@@ -62,7 +62,7 @@ def parse_v2(raw: Mapping[str, Any]) -> list[Request]:
             entities={name: _slot_value(slot) for name, slot in slots.items()},
             locale=locale and locale.replace("_", "-"),
             timestamp=None,
-            session_data=_decoded(fields.data(raw, "sessionState", "sessionAttributes")),
+            session_data=_decoded(fields.mapping(raw, "sessionState", "sessionAttributes") or {}),
             raw=raw,
         )
     ]
@@ -76,12 +76,11 @@ def _slot_value(slot: Any) -> Any:
     return fields.at(slot, "value", "interpretedValue")
 
 
-def _decoded(attributes: dict[str, Any]) -> dict[str, Any]:
+def _decoded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     ours = fields.decoded(attributes.get(_ATTRIBUTE))
     if ours is None:
         return attributes
-    del attributes[_ATTRIBUTE]
-    return attributes | ours
+    return {name: item for name, item in attributes.items() if name != _ATTRIBUTE} | ours
 
 
 def _encoded(session_data: dict[str, Any]) -> dict[str, str]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
+
+from async_dynamo_store.errors import UnknownRequestError
 
 from . import fields
 from .model import Kind, Reply, Request
 
 _OBJECTS = ("page", "instagram")
+_MOST_EVENTS = 1000
+"""Meta, 'Webhooks', 'Frequency': updates are sent in batches of at most 1,000."""
+
 _ABOUT_THE_EVENT = ("sender", "recipient", "timestamp")
 _LAUNCH_PAYLOADS = ("GET_STARTED", "GET_STARTED_PAYLOAD", "_JOVO_LAUNCH_")
 """The payload of the Get Started button is the developer's choice; these are Meta's examples' and Jovo's."""
@@ -24,11 +30,20 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     test) is an event too: Meta stops sending to a webhook that refuses it.
     """
     if fields.text(raw, "object") in _OBJECTS and isinstance(fields.at(raw, "entry"), list):
-        return list(_requests_of_page(raw)) or [_event(raw, "")]
+        return _bounded(_requests_of_page(raw)) or [_event(raw, "")]
     if set(raw) == {"field", "value"}:
         return [_event(raw, "changes")]
     entries = (raw, *fields.sequence(raw, "entry"))
-    return [request for entry in entries for request in _requests(entry)]
+    return _bounded(request for entry in entries for request in _requests(entry))
+
+
+def _bounded(requests: Iterator[Request]) -> list[Request]:
+    found = list(islice(requests, _MOST_EVENTS + 1))
+    if len(found) > _MOST_EVENTS:
+        raise UnknownRequestError(
+            f"This request has more than the {_MOST_EVENTS} events that Messenger sends at once. Check who sends it."
+        )
+    return found
 
 
 def _requests_of_page(raw: Mapping[str, Any]) -> Iterator[Request]:

@@ -55,7 +55,7 @@ class Request:
     - `tag`: by which the agent's owner chose this webhook (Dialogflow CX); None on other platforms.
     - `entities`: one value per slot or parameter, as the platform resolved it; None for an empty slot.
     - `timestamp`: aware; None where the platform sends none.
-    - `session_data`: what the platform's own session attributes carried, a copy that may be changed; None
+    - `session_data`: what the platform's own session attributes carried; `turn.session.data` is a copy of it. None
       where the platform has none (Messenger, Twilio).
     - `delivery_id`: the platform's id of what it may deliver more than once; None where it does not.
     - `raw`: the platform's JSON; for Messenger its entry with just the one event.
@@ -72,7 +72,7 @@ class Request:
     entities: Mapping[str, Any] = field(repr=False)
     locale: str | None
     timestamp: datetime | None
-    session_data: dict[str, Any] | None = field(repr=False)
+    session_data: Mapping[str, Any] | None = field(repr=False)
     delivery_id: str | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(repr=False)
 
