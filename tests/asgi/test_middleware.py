@@ -527,6 +527,29 @@ async def test_how_a_turn_of_a_websocket_ends(store: Store, ends_by: str) -> Non
     assert await store.exists("u1") is (ends_by in ("closing", "returning"))
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_an_endpoint_that_returns_while_a_task_of_its_own_waits(store: Store, leaves: bool) -> None:
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        assert await receive() == CONNECT
+        listeners.append(asyncio.create_task(receive()))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await connection.is_waited_for.wait()
+        await send({"type": "websocket.accept"})
+        scope["state"]["user"].data["said"] = "enough"
+        if leaves:
+            connection.say(CLOSED)
+
+    listeners: list[asyncio.Task[Message]] = []
+    connection = Connection(
+        UserMiddleware(endpoint, store, user_id=header),
+        {"type": "websocket", "path": "/", "headers": [(b"x-user", b"u1")], "subprotocols": []},
+        CONNECT,
+    )
+    await connection.run()
+    listeners[0].cancel()
+    await asyncio.gather(*listeners, return_exceptions=True)
+    assert await store.exists("u1") is not leaves
+
+
 async def test_what_another_task_sends_ends_no_turn(store: Store) -> None:
     async def endpoint(socket: WebSocket) -> None:
         await socket.accept()
