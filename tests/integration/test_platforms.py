@@ -250,7 +250,9 @@ async def test_the_history_holds_the_last_turns_in_jovos_shapes(make_app: MakeAp
     assert user_id
     newest, older = (await stored.item(user_id))["history"]["items"]
     parsed = parse_request(order)[0]
-    entities = {name: {"value": value, "resolved": value} for name, value in parsed.entities.items()}
+    entities = {name: {"value": value, "resolved": value} for name, value in parsed.entities.items()} | {
+        "size": {"id": "l", "value": "large ones", "resolved": "large"}
+    }
     assert newest == older
     assert newest == {
         "output": [{"message": "One more?", "reprompt": "Well?", "listen": True}],

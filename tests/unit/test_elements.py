@@ -19,7 +19,7 @@ from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.reading import javascript_time
 from async_dynamo_store.records.record import Session, UserRecord
 from async_dynamo_store.store.turns import Turns
-from async_dynamo_store.voice.requests import Request
+from async_dynamo_store.voice.requests import Entities, Request
 from async_dynamo_store.voice.turn import Turn
 from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, WriteMark
 from async_dynamo_store.wire.changes import Change, Increment, Prepend, Put, Remove, Replace, apply
@@ -315,7 +315,7 @@ def request(**changes: Any) -> Request:
         "session_id": None,
         "is_new_session": None,
         "intent": "HelpIntent",
-        "entities": {},
+        "entities": Entities(),
         "locale": None,
         "timestamp": None,
         "session_data": None,

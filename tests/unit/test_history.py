@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store.voice.history import history_item
-from async_dynamo_store.voice.requests import Request
+from async_dynamo_store.voice.requests import Entities, Request
 from async_dynamo_store.voice.turn import Turn
 
 
@@ -18,7 +18,7 @@ def request(**changes: Any) -> Request:
         "session_id": "s1",
         "is_new_session": False,
         "intent": "OrderIntent",
-        "entities": {"dish": "stew", "drink": None},
+        "entities": Entities({"dish": "stew", "drink": None}),
         "locale": "en",
         "timestamp": None,
         "session_data": {},
@@ -39,7 +39,7 @@ ELEMENTS: list[tuple[str, dict[str, Any], Any]] = [
     ("output", {}, [{"message": "One stew?", "reprompt": "Stew?", "listen": True}]),
     ("nlu", {}, {"intent": {"name": "OrderIntent"}, "entities": DISH}),
     ("input", {}, {"type": "INTENT", "intent": "OrderIntent", "entities": DISH}),
-    ("input", {"entities": {}}, {"type": "INTENT", "intent": "OrderIntent"}),
+    ("input", {"entities": Entities()}, {"type": "INTENT", "intent": "OrderIntent"}),
     ("input", {"kind": "launch", "intent": "LAUNCH"}, {"type": "LAUNCH"}),
     ("input", {"kind": "end", "intent": ""}, {"type": "END"}),
     ("input", {"kind": "event", "intent": "AudioPlayer.Stopped"}, {"type": "AudioPlayer.Stopped"}),

@@ -174,7 +174,12 @@ async def test_a_turn_in_jovo3s_shape() -> None:
     assert datetime.fromisoformat(item["request"]["timestamp"]) == request.timestamp
     assert item["request"]["state"] == "Order"
     assert item["response"] == TOLD | {"state": "Next"}
-    inputs = {name: {"name": name, "value": value, "key": value} for name, value in request.entities.items()}
+    heard = {"city": ("muenchen", "MUNICH"), "team": ("the reds", "CINCINNATI")}
+    inputs: dict[str, Any] = {
+        name: {"name": name, "value": value, "key": value} for name, value in request.entities.items()
+    }
+    for name, (value, value_id) in heard.items():
+        inputs[name] |= {"id": value_id, "value": value}
     assert item["request"]["inputs"] == {
         name: {"name": name} if value["value"] is None else value for name, value in inputs.items()
     }

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import HistoryElement
 
+    from .requests import Entity
     from .turn import Turn
 
 
@@ -55,12 +56,17 @@ def _text(message: Any) -> str | None:
     return message if isinstance(message, str) else None
 
 
+def _entity(entity: Entity) -> dict[str, Any]:
+    """Jovo v4's: `value` is what was heard, `resolved` what it resolved to."""
+    if entity.value is None:
+        return {}
+    stored = {"value": entity.value if entity.heard is None else entity.heard, "resolved": entity.value}
+    return stored if entity.id is None else {"id": entity.id, **stored}
+
+
 def _built_in(turn: Turn[Any], name: str) -> Any:
     request, reply = turn.request, turn.reply
-    entities = {
-        name: {} if value is None else {"value": value, "resolved": value}
-        for name, value in request.entities.items()
-    }
+    entities = {name: _entity(request.entities.details(name)) for name in request.entities}
     match name:
         case "output":
             reprompt = {} if reply.reprompt is None else {"reprompt": reply.reprompt}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import HistoryElement
 
-    from .requests import Request
+    from .requests import Entity, Request
     from .turn import Turn
 
 _STATE = "_JOVO_STATE_"
@@ -69,12 +69,19 @@ def _request_parts(turn: Turn[Any]) -> dict[str, Any]:
         "sessionId": turn.session.id,
         "intent": intent,
         "inputs": {
-            name: {"name": name} if value is None else {"name": name, "value": value, "key": value}
-            for name, value in request.entities.items()
+            name: {"name": name, **_input(request.entities.details(name))} for name in request.entities
         },
         "timestamp": request.timestamp and javascript_time(request.timestamp),
         "state": (request.session_data or {}).get(_STATE),
     }
+
+
+def _input(entity: Entity) -> dict[str, Any]:
+    """Jovo v3's: `value` is what was heard, `key` what it resolved to."""
+    if entity.value is None:
+        return {}
+    stored = {"value": entity.value if entity.heard is None else entity.heard, "key": entity.value}
+    return stored if entity.id is None else {"id": entity.id, **stored}
 
 
 def _response_parts(turn: Turn[Any]) -> dict[str, Any]:

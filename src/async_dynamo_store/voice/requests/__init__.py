@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from async_dynamo_store.errors import UnknownRequestError
 
 from . import alexa, dialogflow, google_assistant, jovo, lex, messenger, twilio
+from .entities import Entities, Entity, Match
 from .model import TEXT_PLATFORMS, CanFulfill, Kind, Platform, Reply, Request
 from .speech import plain
 
@@ -20,7 +21,10 @@ __all__ = [
     "NESTED_TOO_DEEPLY",
     "TEXT_PLATFORMS",
     "CanFulfill",
+    "Entities",
+    "Entity",
     "Kind",
+    "Match",
     "Platform",
     "Reply",
     "Request",

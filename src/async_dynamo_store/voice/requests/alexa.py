@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 from .speech import ssml
 
@@ -35,7 +36,10 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             session_id=fields.text(raw, "session", "sessionId"),
             is_new_session=is_new if isinstance(is_new, bool) else None,
             intent=fields.text(raw, "request", "intent", "name") or request_type,
-            entities={name: _slot_value(_filled(slot)) for name, slot in slots.items()},
+            entities=Entities(
+                {name: _slot_value(_filled(slot)) for name, slot in slots.items()},
+                lambda name: _entity(_filled(slots[name])),
+            ),
             locale=fields.text(raw, "request", "locale"),
             timestamp=fields.moment(fields.at(raw, "request", "timestamp")),
             session_data=fields.mapping(raw, "session", "attributes") or {},
@@ -58,14 +62,37 @@ def _filled(slot: Any) -> Any:
 def _slot_value(slot: Any) -> Any:
     if fields.at(slot, "type") == "List":
         return [_slot_value(part) for part in fields.sequence(slot, "values")]
-    matches = [
-        (str(fields.at(authority, "authority")), fields.at(value, "value", "name"))
+    matches = _matches(slot)
+    return matches[0].value if matches else fields.at(slot, "value")
+
+
+def _matches(slot: Any) -> list[Match]:
+    """What the slot resolved to: to values that were given for this session first, then to the model's."""
+    matching = [
+        authority
         for authority in fields.sequence(slot, "resolutions", "resolutionsPerAuthority")
         if fields.at(authority, "status", "code") == "ER_SUCCESS_MATCH"
-        for value in fields.sequence(authority, "values")[:1]
     ]
-    matches.sort(key=lambda match: not match[0].startswith(_DYNAMIC_ENTITIES))
-    return matches[0][1] if matches else fields.at(slot, "value")
+    matching.sort(key=lambda each: not str(fields.at(each, "authority")).startswith(_DYNAMIC_ENTITIES))
+    return [
+        Match(value=fields.at(found, "value", "name"), id=fields.text(found, "value", "id"))
+        for authority in matching
+        for found in fields.sequence(authority, "values")
+    ]
+
+
+def _entity(slot: Any) -> Entity:
+    """A slot of one of Amazon's own types has no resolutions, and is not said to match."""
+    if fields.at(slot, "type") == "List":
+        parts = tuple(_entity(part) for part in fields.sequence(slot, "values"))
+        return Entity(value=[part.value for part in parts], parts=parts)
+    matches, resolutions = _matches(slot), fields.sequence(slot, "resolutions", "resolutionsPerAuthority")
+    return Entity(
+        value=_slot_value(slot),
+        heard=fields.text(slot, "value"),
+        is_match=bool(matches) if resolutions else None,
+        matches=tuple(matches),
+    )
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import fields
 from .dialogflow_users import is_call, user_id
+from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 
 _CONTEXT = "async_dynamo_store"
@@ -41,7 +42,9 @@ def parse_es(raw: Mapping[str, Any]) -> list[Request]:
             session_id=fields.text(raw, "session"),
             is_new_session=_is_new_session(kind, has_been_answered=session_data is not None),
             intent=intent,
-            entities=fields.mapping(raw, "queryResult", "parameters") or {},
+            entities=Entities(
+                fields.mapping(raw, "queryResult", "parameters"), lambda name: _es_entity(raw, name)
+            ),
             locale=fields.text(raw, "queryResult", "languageCode"),
             timestamp=None,
             session_data=session_data or {},
@@ -67,7 +70,7 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
             is_new_session=_is_new_session(kind),
             intent=intent,
             tag=tag,
-            entities=_cx_entities(raw),
+            entities=Entities(_cx_entities(raw), lambda name: _cx_entity(raw, name)),
             locale=fields.text(raw, "languageCode"),
             timestamp=None,
             session_data=fields.without_nulls(fields.mapping(raw, "sessionInfo", "parameters")),
@@ -110,6 +113,25 @@ def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
     for name, parameter in (fields.mapping(raw, "intentInfo", "parameters") or {}).items():
         entities[name] = fields.at(parameter, "resolvedValue")
     return entities
+
+
+def _es_entity(raw: Mapping[str, Any], name: str) -> Entity:
+    """What was heard stands in the contexts of the intent, as `<name>.original`; `""` is a parameter without a value."""
+    value = fields.at(raw, "queryResult", "parameters", name)
+    contexts = fields.sequence(raw, "queryResult", "outputContexts")
+    originals = (fields.text(context, "parameters", f"{name}.original") for context in contexts)
+    matches = () if value in ("", None, []) else (Match(value=value),)
+    return Entity(
+        value=value, heard=next(filter(None, originals), None), is_match=bool(matches), matches=matches
+    )
+
+
+def _cx_entity(raw: Mapping[str, Any], name: str) -> Entity:
+    parameter = fields.mapping(raw, "intentInfo", "parameters", name)
+    value = _cx_entities(raw)[name]
+    heard = fields.text(parameter, "originalValue")
+    matches = () if value is None else (Match(value=value),)
+    return Entity(value=value, heard=heard, is_match=bool(matches), matches=matches)
 
 
 def render_es(request: Request, reply: Reply) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 from .speech import ssml
 
@@ -31,13 +32,22 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             session_id=fields.text(raw, "session", "id"),
             is_new_session=_is_new_session(raw, kind),
             intent=intent,
-            entities={name: fields.at(param, "resolved") for name, param in params.items()},
+            entities=Entities(
+                {name: fields.at(param, "resolved") for name, param in params.items()},
+                lambda name: _entity(params[name]),
+            ),
             locale=fields.text(raw, "user", "locale"),
             timestamp=None,
             session_data=fields.without_nulls(fields.mapping(raw, "session", "params")),
             raw=raw,
         )
     ]
+
+
+def _entity(param: Any) -> Entity:
+    value = fields.at(param, "resolved")
+    matches = () if value is None else (Match(value=value),)
+    return Entity(value=value, heard=fields.text(param, "original"), is_match=bool(matches), matches=matches)
 
 
 def _is_new_session(raw: Mapping[str, Any], kind: Kind) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 
 _KINDS: Mapping[str, Kind] = {"LAUNCH": "launch", "END": "end"}
@@ -28,7 +29,10 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             session_id=fields.text(raw, "context", "session", "id"),
             is_new_session=is_new if isinstance(is_new, bool) else None,
             intent=_intent(fields.at(raw, "input", "intent")) or kind,
-            entities={name: _entity_value(entity) for name, entity in entities.items()},
+            entities=Entities(
+                {name: _entity_value(entity) for name, entity in entities.items()},
+                lambda name: _entity(entities[name]),
+            ),
             locale=fields.text(raw, "locale"),
             timestamp=fields.moment(fields.at(raw, "timestamp")),
             session_data=fields.mapping(raw, "context", "session", "data") or {},
@@ -45,6 +49,15 @@ def _entity_value(entity: Any) -> Any:
     if (entity_fields := fields.mapping(entity)) is None:
         return entity
     return entity_fields.get("resolved", entity_fields.get("value"))
+
+
+def _entity(entity: Any) -> Entity:
+    """Jovo's `value` is what was heard, `resolved` the value of the model; one alone says nothing of a match."""
+    value, heard = _entity_value(entity), fields.text(entity, "value")
+    if fields.at(entity, "resolved") is None:
+        return Entity(value=value, heard=heard)
+    match = Match(value=value, id=fields.text(entity, "id"))
+    return Entity(value=value, heard=heard, is_match=True, matches=(match,))
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:

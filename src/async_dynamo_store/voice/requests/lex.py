@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .entities import Entities, Entity, Match
 from .model import Reply, Request
 
 _ATTRIBUTE = "async_dynamo_store"
@@ -29,7 +30,9 @@ def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
             session_id=None,
             is_new_session=_is_new_session(raw),
             intent=fields.text(raw, "currentIntent", "name") or "",
-            entities=fields.mapping(raw, "currentIntent", "slots") or {},
+            entities=Entities(
+                fields.mapping(raw, "currentIntent", "slots"), lambda name: _entity_of_v1(raw, name)
+            ),
             locale=None,
             timestamp=None,
             session_data=_decoded(fields.mapping(raw, "sessionAttributes") or {}),
@@ -59,7 +62,9 @@ def parse_v2(raw: Mapping[str, Any]) -> list[Request]:
             session_id=session_id,
             is_new_session=None,
             intent=fields.text(raw, "sessionState", "intent", "name") or "",
-            entities={name: _slot_value(slot) for name, slot in slots.items()},
+            entities=Entities(
+                {name: _slot_value(slot) for name, slot in slots.items()}, lambda name: _entity(slots[name])
+            ),
             locale=locale and locale.replace("_", "-"),
             timestamp=None,
             session_data=_decoded(fields.mapping(raw, "sessionState", "sessionAttributes") or {}),
@@ -74,6 +79,40 @@ def _slot_value(slot: Any) -> Any:
     if parts := fields.mapping(slot, "subSlots"):
         return {name: _slot_value(part) for name, part in parts.items()}
     return fields.at(slot, "value", "interpretedValue")
+
+
+def _entity(slot: Any) -> Entity:
+    """A slot of V2. `resolvedValues` are what the slot type has for it, best first; none for what it does not have."""
+    if fields.at(slot, "shape") == "List":
+        parts = tuple(_entity(part) for part in fields.sequence(slot, "values"))
+        return Entity(value=_slot_value(slot), parts=parts)
+    found = fields.mapping(slot, "value")
+    if found is None:
+        return Entity(value=_slot_value(slot))
+    matches = tuple(Match(value=value) for value in fields.sequence(found, "resolvedValues"))
+    return Entity(
+        value=_slot_value(slot),
+        heard=fields.text(found, "originalValue"),
+        is_match=bool(matches),
+        matches=matches,
+    )
+
+
+def _entity_of_v1(raw: Mapping[str, Any], name: str) -> Entity:
+    """A slot of V1, whose `slotDetails` have what was heard and what the slot type has for it."""
+    value = fields.at(raw, "currentIntent", "slots", name)
+    details = fields.mapping(raw, "currentIntent", "slotDetails", name)
+    if details is None:
+        return Entity(value=value)
+    matches = tuple(
+        Match(value=fields.at(found, "value")) for found in fields.sequence(details, "resolutions")
+    )
+    return Entity(
+        value=value,
+        heard=fields.text(details, "originalValue"),
+        is_match=bool(matches),
+        matches=matches,
+    )
 
 
 def _decoded(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

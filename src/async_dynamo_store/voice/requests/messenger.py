@@ -9,6 +9,7 @@ from typing import Any
 from async_dynamo_store.errors import UnknownRequestError
 
 from . import fields
+from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 
 _OBJECTS = ("page", "instagram")
@@ -71,7 +72,6 @@ def _part(entry: Mapping[str, Any], name: str, event: Mapping[str, Any]) -> dict
 
 def _request(raw: Mapping[str, Any], event: Mapping[str, Any]) -> Request:
     kind, intent = _kind_and_intent(event)
-    quick_reply = fields.text(event, "message", "quick_reply", "payload")
     is_said = kind != "event"
     return Request(
         platform="messenger",
@@ -81,7 +81,7 @@ def _request(raw: Mapping[str, Any], event: Mapping[str, Any]) -> Request:
         session_id=None,
         is_new_session=None,
         intent=intent,
-        entities={} if quick_reply is None else {"quick_reply": quick_reply},
+        entities=_entities(event),
         locale=None,
         timestamp=fields.moment(event.get("timestamp")),
         session_data=None,
@@ -101,7 +101,7 @@ def _event(raw: Mapping[str, Any], name: str, user_id: str | None = None) -> Req
         session_id=None,
         is_new_session=None,
         intent=name,
-        entities={},
+        entities=Entities(),
         locale=None,
         timestamp=fields.moment(fields.at(raw, "time")),
         session_data=None,
@@ -119,6 +119,16 @@ def _kind_and_intent(event: Mapping[str, Any]) -> tuple[Kind, str]:
         payload = fields.text(postback, "payload") or ""
         return "launch" if payload in _LAUNCH_PAYLOADS else "intent", payload
     return "event", next((str(name) for name in event if name not in _ABOUT_THE_EVENT), "")
+
+
+def _entities(event: Mapping[str, Any]) -> Entities:
+    """A quick reply that was tapped: its payload, and the title that the user saw."""
+    payload = fields.text(event, "message", "quick_reply", "payload")
+    if payload is None:
+        return Entities()
+    title = fields.text(event, "message", "text")
+    tapped = Entity(value=payload, heard=title, is_match=True, matches=(Match(value=payload),))
+    return Entities({"quick_reply": payload}, lambda name: tapped)
 
 
 def _is_echo(event: Mapping[str, Any]) -> bool:

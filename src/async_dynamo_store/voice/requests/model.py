@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from .entities import Entities
+
 Platform = Literal[
     "alexa",
     "google-assistant",
@@ -54,6 +56,7 @@ class Request:
     - `intent`: the platform's own name for what was asked, for Messenger and Twilio the text; `""` for none.
     - `tag`: by which the agent's owner chose this webhook (Dialogflow CX); None on other platforms.
     - `entities`: one value per slot or parameter, as the platform resolved it; None for an empty slot.
+      `entities.details(name)` knows what was heard, whether it matched, and its id.
     - `timestamp`: aware; None where the platform sends none.
     - `session_data`: what the platform's own session attributes carried; `turn.session.data` is a copy of it. None
       where the platform has none (Messenger, Twilio).
@@ -69,7 +72,7 @@ class Request:
     is_new_session: bool | None
     intent: str = field(repr=False)
     tag: str | None = field(default=None, repr=False)
-    entities: Mapping[str, Any] = field(repr=False)
+    entities: Entities = field(repr=False)
     locale: str | None
     timestamp: datetime | None
     session_data: Mapping[str, Any] | None = field(repr=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import fields
+from .entities import Entities
 from .model import Kind, Reply, Request
 from .speech import xml
 
@@ -62,7 +63,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             session_id=call,
             is_new_session=kind == "launch",
             intent=intent,
-            entities={},
+            entities=Entities(),
             locale=None,
             timestamp=None,
             session_data=None,
