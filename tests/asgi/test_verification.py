@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from async_dynamo_store.integrations.verification import (
     HttpRequest,
     MessengerVerifier,
+    RetellVerifier,
     SharedSecret,
     TwilioVerifier,
     VerificationError,
@@ -186,3 +188,44 @@ def test_what_is_not_set_is_told_at_once(make: Callable[[], object]) -> None:
 def test_no_secret_is_in_a_repr(held: object) -> None:
     assert "s3cret" not in repr(held)
     assert "app secret" not in repr(held)
+
+
+# -- Retell
+
+
+RETELL = RetellVerifier("key_1")
+
+
+def retell(body: bytes, signed_at: float, key: bytes = b"key_1") -> Mapping[str, str]:
+    stamp = str(int(signed_at * 1000))
+    digest = hmac.new(key, body + stamp.encode(), hashlib.sha256).hexdigest()
+    return {"x-retell-signature": f"v={stamp},d={digest}"}
+
+
+async def test_retells_signature() -> None:
+    request = parsed("retell/ended")
+    headers = retell(b"{}", time.time())
+    await RETELL.verify(http(headers), request)
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({}, "missing"),
+        ({"x-retell-signature": "d=abc"}, "missing, or none"),
+        ({"x-retell-signature": f"v={'9' * 400},d=ab"}, "missing, or none"),
+        (retell(b"{}", 0), "of another time"),
+        (retell(b"{}", time.time() + 1000), "of another time"),
+        (retell(b"[]", time.time()), "wrong"),
+        (retell(b"{}", time.time(), b"key_2"), "wrong"),
+    ],
+    ids=["none", "no time", "a long time", "long ago", "in the future", "another body", "another key"],
+)
+async def test_what_is_not_retells(headers: Mapping[str, str], message: str) -> None:
+    with pytest.raises(VerificationError, match=message):
+        await RETELL.verify(http(headers), parsed("retell/ended"))
+
+
+def test_retells_key_is_not_empty() -> None:
+    with pytest.raises(ValueError, match="api_key is empty"):
+        RetellVerifier("")

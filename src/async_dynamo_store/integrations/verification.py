@@ -9,12 +9,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from async_dynamo_store.voice.requests import Platform, Request
+
+_RETELL_SIGNATURE = re.compile(r"v=(\d{1,15}),d=([0-9a-f]+)")
+_RETELL_SECONDS = 300
 
 
 class VerificationError(Exception):
@@ -105,10 +110,35 @@ class TwilioVerifier:
         )
 
 
+class RetellVerifier:
+    """Retell: the body and a time are signed with an API key (Retell, 'Secure the webhook').
+
+    The key is the one with a webhook badge in Retell's dashboard.
+    """
+
+    platforms: tuple[Platform, ...] = ("retell",)
+
+    def __init__(self, api_key: str) -> None:
+        self._key = _required("api_key", api_key)
+
+    async def verify(self, http: HttpRequest, request: Request) -> None:
+        """Compare X-Retell-Signature with that of the body and the time, which is of the last five minutes."""
+        found = _RETELL_SIGNATURE.fullmatch(http.headers.get("x-retell-signature", ""))
+        if found is None:
+            raise VerificationError("X-Retell-Signature is missing, or none")
+        signed_at, digest = found.groups()
+        if abs(time.time() - int(signed_at) / 1000) > _RETELL_SECONDS:
+            raise VerificationError("X-Retell-Signature is of another time; check this machine's clock too")
+        expected = hmac.new(self._key, http.body + signed_at.encode(), hashlib.sha256).hexdigest()
+        if not _is_same(digest, expected.encode()):
+            raise VerificationError("X-Retell-Signature is wrong")
+
+
 class SharedSecret:
-    """Platforms that sign nothing but send a header that you have set up with them, such as Dialogflow.
+    """Platforms that sign nothing but send a header that you have set up with them, such as Dialogflow and Vapi.
 
     SharedSecret("dialogflow-es", header="x-skill-secret", secret="…")
+    SharedSecret("vapi", header="x-vapi-secret", secret="…")
     """
 
     def __init__(self, *platforms: Platform, header: str, secret: str) -> None:

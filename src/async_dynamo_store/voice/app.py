@@ -18,7 +18,7 @@ from async_dynamo_store.records.record import DataT
 from async_dynamo_store.store.store import AsyncDynamoStore
 
 from .pipeline import RequestPipeline
-from .requests import TEXT_PLATFORMS, Request, parse_request
+from .requests import TEXT_PLATFORMS, Request, join_responses, parse_request
 from .turn import Turn
 from .user_ids import FindUserId, found_user_id
 
@@ -208,8 +208,9 @@ class VoiceApp(Generic[DataT]):
         """Answer one request of a platform: a dict to a dict (for Twilio the form's fields to TwiML text).
 
         The response is returned after the save has succeeded. A Messenger request with several events gives
-        a list of answers, one turn after another. Raises `UnknownRequestError` for JSON of no known platform
-        without a handler for that (`other`), and what the turn raised when there is no `on_error`.
+        a list of answers, one turn after another; the tool calls of a Vapi request are answered together.
+        Raises `UnknownRequestError` for JSON of no known platform without a handler for that (`other`), and
+        what the turn raised when there is no `on_error`.
         """
         try:
             requests = parse_request(request_json)
@@ -222,7 +223,7 @@ class VoiceApp(Generic[DataT]):
     async def handle_requests(self, requests: Sequence[Request]) -> Any:
         """The same for what `parse_request` has made of the JSON, as integrations have it."""
         responses = [await self.pipeline.run(Turn(request, self._store)) for request in requests]
-        return responses[0] if len(responses) == 1 else responses
+        return join_responses(requests, responses)
 
     async def __aenter__(self) -> Self:
         if self._store:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, get_args
 
-from async_dynamo_store.errors import StoreError, UnknownRequestError, UserNotLoadedError
+from async_dynamo_store.errors import (
+    StoreError,
+    UnknownRequestError,
+    UnsupportedValueError,
+    UserNotLoadedError,
+)
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
 from .history import history_item, last_said
-from .requests import NESTED_TOO_DEEPLY, CanFulfill, Reply, Request, fields, render_reply
+from .requests import (
+    NESTED_TOO_DEEPLY,
+    ONCE_PLATFORMS,
+    CanFulfill,
+    Native,
+    Reply,
+    Request,
+    fields,
+    native_of,
+    render_reply,
+)
 from .session_data import check_session_data
 
 if TYPE_CHECKING:
@@ -73,13 +88,29 @@ class Turn(Generic[DataT]):
             )
         return self._store
 
-    def tell(self, text: str) -> None:
-        """Say `text`, as plain text (it is escaped for the platform's markup), and end the conversation."""
-        self.reply = Reply(speech=text)
+    def tell(self, text: str, *, native: Native | None = None) -> None:
+        """Say `text`, as plain text (it is escaped for the platform's markup), and end the conversation.
 
-    def ask(self, text: str, reprompt: str | None = None) -> None:
-        """Say `text` and listen; `reprompt` is said when no answer comes, on platforms that can."""
-        self.reply = Reply(speech=text, reprompt=reprompt, listen=True)
+        `native` has parts of platforms' own responses, such as a card: `{"alexa": {"response": {"card": …}}}`.
+        That of the request's platform is merged into the response: objects key by key, lists one after the
+        other, a None takes a part away. Raises ValueError for a platform that there is not, and for what
+        contradicts the rest of the response.
+        """
+        self._answer(Reply(speech=text), native)
+
+    def ask(self, text: str, reprompt: str | None = None, *, native: Native | None = None) -> None:
+        """Say `text` and listen; `reprompt` is said when no answer comes, on platforms that can.
+
+        `native` is as in `tell`.
+        """
+        self._answer(Reply(speech=text, reprompt=reprompt, listen=True), native)
+
+    def send(self, native: Native) -> None:
+        """Answer with native output and nothing said, as in a dialogue that the platform goes on with.
+
+        `native` is as in `tell`.
+        """
+        self._answer(Reply(), native)
 
     def can_fulfill(self, answer: CanFulfill) -> None:
         """Tell a platform that asks whether the app could answer; it is "NO" unless this says otherwise.
@@ -89,6 +120,14 @@ class Turn(Generic[DataT]):
         if answer not in get_args(CanFulfill):
             raise ValueError(f"the answer is one of {', '.join(get_args(CanFulfill))}, and not {answer!r}")
         self.reply = Reply(can_fulfill=answer)
+
+    def _answer(self, reply: Reply, native: Native | None) -> None:
+        if native is not None:
+            reply.native = native_of(native, self.request.platform)
+            render_reply(
+                self.request, reply
+            )  # what contradicts itself is the handler's error, before the save
+        self.reply = reply
 
     def repeat(self) -> None:
         """Say again what was said last; raises `StoreError` when `stored_elements.history` kept nothing."""
@@ -111,8 +150,15 @@ class Turn(Generic[DataT]):
 
     def check_session(self) -> None:
         """Raise `UnsupportedValueError` where the platform's session attributes cannot hold `session.data`."""
-        if self.session.is_of_platform and self.session.data:
-            check_session_data(self.session.data)
+        request, data = self.request, self.session.data
+        if self.session.is_of_platform and data:
+            check_session_data(data)
+        if request.platform in ONCE_PLATFORMS and request.kind != "launch" and data != request.session_data:
+            raise UnsupportedValueError(
+                f"{request.platform} takes the session's data at the beginning of a call, and no changes later:"
+                " keep what comes up in user.data",
+                "session.data",
+            )
 
     def render(self) -> Any:
         """The reply in the platform's own shape, with the session's data."""

@@ -57,6 +57,8 @@ def check(request: Request) -> None:
     assert isinstance(request.intent, str)
     assert request.is_new_session in {True, False, None}
     assert isinstance(request.entities, Mapping)
+    for name, value in request.entities.items():
+        assert request.entities.details(name).value == value
     assert isinstance(request.raw, Mapping)
     assert request.session_data is None or isinstance(request.session_data, dict)
     assert request.timestamp is None or isinstance(request.timestamp, datetime)

@@ -272,6 +272,33 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
         *("CorePlatformApp", "intent", "jovo-user", "jovo-session", False, "OrderIntent", {}, "en", {}),
     ),
     "jovo-core/end": ("CorePlatformApp", "end", "jovo-user", "jovo-session", False, "END", {}, "en", {}),
+    **{
+        f"vapi/{name}": ("Vapi", kind, user, call, is_new, intent, entities, None, data)
+        for name, (kind, user, call, is_new, intent, entities, data) in {
+            "assistant request": ("launch", PHONE, "call-1", True, "assistant-request", {}, {}),
+            "tool call": ("intent", PHONE, "call-1", None, "add_score", {"points": 30}, {"round": 2}),
+            "tool call as OpenAI has it": ("intent", PHONE, "call-1", None, "add_score", {"points": 30}, {}),
+            "tool call without arguments": ("intent", PHONE, "call-1", None, "add_score", {}, {}),
+            "no tool call": ("event", PHONE, "call-1", None, "tool-calls", {}, {}),
+            "status": ("event", PHONE, "call-1", None, "status-update", {}, {}),
+            "end of call": ("end", PHONE, "call-1", None, "end-of-call-report", {}, {}),
+            "web call": ("launch", None, "call-2", True, "assistant-request", {}, {}),
+            "customer beside the call": ("launch", PHONE, "call-2", True, "assistant-request", {}, {}),
+        }.items()
+    },
+    **{
+        f"retell/{name}": ("Retell", kind, user, call, is_new, intent, entities, None, data)
+        for name, (kind, user, call, is_new, intent, entities, data) in {
+            "inbound call": ("launch", PHONE, None, True, "call_inbound", {}, {}),
+            "inbound chat": ("launch", PHONE, None, True, "chat_inbound", {}, {}),
+            "custom function": ("intent", PHONE, "rc-1", None, "add_score", {"points": 30}, {"round": "2"}),
+            "started": ("event", PHONE, "rc-1", None, "call_started", {}, {}),
+            "ended": ("end", PHONE, "rc-1", None, "call_ended", {}, {}),
+            "analyzed": ("event", PHONE, "rc-1", None, "call_analyzed", {}, {}),
+            "outbound": ("event", PHONE, "rc-1", None, "call_started", {}, {}),
+            "web call": ("event", None, "rc-2", None, "call_started", {}, {}),
+        }.items()
+    },
     "jovo-core/anonymous": ("CorePlatformApp", "intent", None, "jovo-session", False, "TEXT", {}, "en", {}),
     "jovo-core/no session": ("CorePlatformApp", "launch", "jovo-user", None, None, "LAUNCH", {}, "en", {}),
     "jovo-web/intent": (
@@ -370,6 +397,9 @@ for published, row in PUBLISHED.items():
 TIMES = {
     "alexa": "2026-11-22T17:01:09Z",
     "messenger": "2026-11-22T17:01:09.316Z",
+    **dict.fromkeys(f"vapi/{name}" for name in ("web call", "customer beside the call")),
+    "vapi": "2025-11-26T17:00:00Z",
+    "retell/inbound call": "2025-11-26T17:00:00Z",
     "messenger/dashboard sample": None,
     "messenger/entry of nothing": None,
     "messenger/no entry": None,
@@ -396,7 +426,10 @@ def seen(request: Request) -> tuple[Any, ...]:
 
 
 def test_every_sample_is_expected() -> None:
-    assert EXPECTED.keys() - PUBLISHED.keys() == OWN_SAMPLES.keys() - {"messenger-batch/batch"}
+    assert EXPECTED.keys() - PUBLISHED.keys() == OWN_SAMPLES.keys() - {
+        "messenger-batch/batch",
+        "vapi-batch/two tool calls",
+    }
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -408,7 +441,9 @@ def test_request(name: str) -> None:
     assert request.timestamp == (time and datetime.fromisoformat(time))
 
 
-@pytest.mark.parametrize("name", [name for name in EXPECTED if not name.startswith("messenger")])
+@pytest.mark.parametrize(
+    "name", [name for name in EXPECTED if not name.startswith(("messenger", "vapi/tool"))]
+)
 def test_raw_is_what_came(name: str) -> None:
     raw = sample(name)
     assert parse_request(raw)[0].raw is raw

@@ -492,6 +492,38 @@ CASES: list[tuple[str, Reply, dict[str, Any] | str]] = [
         jovo("core", {"message": "Hi", "listen": False}, {"end": True, "data": {}}),
     ),
     ("jovo-web/intent", SILENT, jovo("web", None, {"id": "jovo-session", "end": False, "data": {}})),
+    (
+        "vapi/assistant request",
+        ASK,
+        {"assistantOverrides": {"variableValues": DATA, "firstMessage": "Which size?"}},
+    ),
+    ("vapi/assistant request", SILENT, {}),
+    ("vapi/assistant request", Reply("Sorry", is_failure=True), {"error": "Sorry"}),
+    ("vapi/assistant request", Reply(is_failure=True), {"error": ""}),
+    (
+        "vapi/tool call",
+        TELL,
+        {"results": [{"toolCallId": "t1", "name": "add_score", "result": "Bye & <thanks>"}]},
+    ),
+    ("vapi/tool call", SILENT, {"results": [{"toolCallId": "t1", "name": "add_score", "result": ""}]}),
+    (
+        "vapi/tool call",
+        Reply("Sorry", is_failure=True),
+        {"results": [{"toolCallId": "t1", "name": "add_score", "error": "Sorry"}]},
+    ),
+    ("vapi/end of call", TELL, {}),
+    ("vapi/status", TELL, {}),
+    ("vapi/no tool call", TELL, {}),
+    (
+        "retell/inbound call",
+        ASK,
+        {"call_inbound": {"dynamic_variables": {"round": "3", "name": "Anna"}}},
+    ),
+    ("retell/inbound chat", SILENT, {"chat_inbound": {"dynamic_variables": {}}}),
+    ("retell/custom function", TELL, {"result": "Bye & <thanks>"}),
+    ("retell/custom function", SILENT, {"result": ""}),
+    ("retell/ended", TELL, {}),
+    ("retell/started", TELL, {}),
 ]
 
 
@@ -501,7 +533,7 @@ def test_response(name: str, reply: Reply, expected: dict[str, Any] | str) -> No
 
 
 def test_every_platform_has_a_response() -> None:
-    platforms = {name.partition("/")[0] for name in SAMPLES} - {"messenger-batch"}
+    platforms = {name.partition("/")[0] for name in SAMPLES} - {"messenger-batch", "vapi-batch"}
     assert platforms == {name.partition("/")[0] for name, _, _ in CASES}
 
 

@@ -6,28 +6,33 @@ Nothing here does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 from async_dynamo_store.errors import UnknownRequestError
 
-from . import alexa, dialogflow, google_assistant, jovo, lex, messenger, twilio
+from . import alexa, dialogflow, google_assistant, jovo, lex, messenger, retell, twilio, vapi
 from .entities import Entities, Entity, Match
-from .model import TEXT_PLATFORMS, CanFulfill, Kind, Platform, Reply, Request
+from .model import ONCE_PLATFORMS, TEXT_PLATFORMS, CanFulfill, Kind, Platform, Reply, Request
+from .native import Native, merged, native_of
 from .speech import plain
 
 __all__ = [
     "NESTED_TOO_DEEPLY",
+    "ONCE_PLATFORMS",
     "TEXT_PLATFORMS",
     "CanFulfill",
     "Entities",
     "Entity",
     "Kind",
     "Match",
+    "Native",
     "Platform",
     "Reply",
     "Request",
+    "join_responses",
+    "native_of",
     "parse_request",
     "render_reply",
 ]
@@ -36,19 +41,26 @@ NESTED_TOO_DEEPLY = "This request is nested too deeply to be any platform's. Che
 
 _Parse = Callable[[Mapping[str, Any]], list[Request]]
 _Render = Callable[[Request, Reply], dict[str, Any] | str]
+_Check = Callable[[Request, Reply, Mapping[str, Any]], None]
 
 
 class _Module(NamedTuple):
-    """How one kind of JSON is read and answered; `title` is what messages call it."""
+    """How one kind of JSON is read and answered; `title` is what messages call it.
+
+    `check` raises ValueError where native output contradicts what else is in the response. `join` makes one
+    answer of those to the several requests that one JSON may hold.
+    """
 
     title: str
     platforms: tuple[Platform, ...]
     parse: _Parse
     render: _Render
+    check: _Check | None = None
+    join: Callable[[Sequence[Any]], Any] = list
 
 
 _MODULES = (
-    _Module("Alexa", ("alexa",), alexa.parse, alexa.render),
+    _Module("Alexa", ("alexa",), alexa.parse, alexa.render, alexa.check),
     _Module(
         "Google Assistant (Actions Builder)",
         ("google-assistant",),
@@ -57,18 +69,20 @@ _MODULES = (
     ),
     _Module("Dialogflow ES", ("dialogflow-es",), dialogflow.parse_es, dialogflow.render_es),
     _Module("Dialogflow CX", ("dialogflow-cx",), dialogflow.parse_cx, dialogflow.render_cx),
-    _Module("Lex V1", ("lex-v1",), lex.parse_v1, lex.render_v1),
-    _Module("Lex V2", ("lex-v2",), lex.parse_v2, lex.render_v2),
-    _Module("Facebook Messenger", ("messenger",), messenger.parse, messenger.render),
+    _Module("Lex V1", ("lex-v1",), lex.parse_v1, lex.render_v1, lex.check_v1),
+    _Module("Lex V2", ("lex-v2",), lex.parse_v2, lex.render_v2, lex.check_v2),
+    _Module("Facebook Messenger", ("messenger",), messenger.parse, messenger.render, messenger.check),
     _Module("Twilio Voice", ("twilio-voice",), twilio.parse, twilio.render),
     _Module("Jovo Core and Web", ("jovo-core", "jovo-web"), jovo.parse, jovo.render),
+    _Module("Vapi", ("vapi",), vapi.parse, vapi.render, join=vapi.join),
+    _Module("Retell", ("retell",), retell.parse, retell.render),
 )
 """The one table of the platforms, in the order in which a request is tried on them."""
-_RENDERERS = {platform: module.render for module in _MODULES for platform in module.platforms}
+_MODULE_OF = {platform: module for module in _MODULES for platform in module.platforms}
 
 
 def parse_request(raw: object) -> list[Request]:
-    """The requests in a platform's JSON: one per event for Messenger, exactly one for all others.
+    """The requests in a platform's JSON: one per event for Messenger, one per tool call for Vapi, else just one.
 
     `raw` is the decoded JSON; for Twilio it is the form fields as a dict. Whatever is missing, null or of the
     wrong type in it reads as not there. Raises `UnknownRequestError` when it has the shape of no platform.
@@ -91,7 +105,22 @@ def render_reply(request: Request, reply: Reply) -> dict[str, Any] | str:
     """The reply as the platform of `request` takes it: a JSON object, or TwiML text for Twilio.
 
     Text is escaped where the platform wants XML; characters that XML forbids are dropped everywhere.
-    Messenger's object is the Send API's payload, empty when there is nothing to send.
+    Messenger's object is the Send API's payload, empty when there is nothing to send. Raises ValueError for
+    native output that contradicts the rest of the response.
     """
+    module = _MODULE_OF[request.platform]
     spoken = replace(reply, speech=plain(reply.speech), reprompt=plain(reply.reprompt))
-    return _RENDERERS[request.platform](request, spoken)
+    response = module.render(request, spoken)
+    if reply.native is None or isinstance(response, str):
+        return response
+    response = cast("dict[str, Any]", merged(response, reply.native))
+    if module.check:
+        module.check(request, reply, response)
+    return response
+
+
+def join_responses(requests: Sequence[Request], responses: Sequence[Any]) -> Any:
+    """The one answer to the JSON that held these requests: for Messenger a list, where there are several."""
+    if len(responses) == 1:
+        return responses[0]
+    return _MODULE_OF[requests[0].platform].join(responses)

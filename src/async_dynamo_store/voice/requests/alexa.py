@@ -115,6 +115,26 @@ def render(request: Request, reply: Reply) -> dict[str, Any]:
     return {"version": "1.0", "sessionAttributes": reply.session_data, "response": response}
 
 
+def check(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
+    """Amazon, 'Dialog Interface Reference', 'VideoApp Interface Reference': what a directive does not go with."""
+    body = fields.mapping(response, "response") or {}
+    directives = {fields.text(each, "type") or "" for each in fields.sequence(body, "directives")}
+    ends = fields.at(body, "shouldEndSession")
+    if reply.listen and ends is True:
+        raise ValueError("turn.ask waits for an answer, and native ends the session: use turn.tell")
+    if ends is True and any(name.startswith("Dialog.") for name in directives):
+        raise ValueError(
+            "a Dialog directive goes on with the session, and turn.tell ends it: use turn.ask, or turn.send"
+        )
+    if "Dialog.Delegate" in directives and {"outputSpeech", "reprompt"} & body.keys():
+        raise ValueError("with Dialog.Delegate Alexa asks, and nothing else may be said: use turn.send")
+    if "VideoApp.Launch" in directives and ends is not None:
+        raise ValueError(
+            "with VideoApp.Launch shouldEndSession has to be left out:"
+            ' {"alexa": {"response": {"shouldEndSession": None}}}'
+        )
+
+
 def _is_mute(request: Request) -> bool:
     """Whether Alexa refuses speech: at a session's end, and for an interface's event outside a session.
 

@@ -17,6 +17,9 @@ Strings stay attributes of their own, as prompts and other functions of the bot 
 """
 
 
+_ACTIONS = ("Close", "ConfirmIntent", "Delegate", "ElicitIntent", "ElicitSlot")
+
+
 def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
     """The one request, or none when this is not the JSON of Lex V1."""
     if fields.mapping(raw, "currentIntent") is None:
@@ -165,7 +168,10 @@ def render_v1(request: Request, reply: Reply) -> dict[str, Any]:
     """The response of the Lambda function. Lex has no reprompt."""
     slots = fields.data(request.raw, "currentIntent", "slots")
     action: dict[str, Any]
-    if reply.listen:
+    if native := fields.text(reply.native, "dialogAction", "type"):
+        named = {"intentName": request.intent} if native in ("ElicitSlot", "ConfirmIntent") else {}
+        action = named | ({} if native in ("Close", "ElicitIntent") else {"slots": slots})
+    elif reply.listen:
         action = _question(request, _asked_before(request, slots), slots)
         if action["type"] != "ElicitIntent":
             action |= {"intentName": request.intent, "slots": slots}
@@ -189,7 +195,9 @@ def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
     """The response of the Lambda function. Lex has no reprompt."""
     intent = fields.data(request.raw, "sessionState", "intent")
     state: dict[str, Any] = {"sessionAttributes": _encoded(reply.session_data)}
-    if reply.listen:
+    if fields.mapping(reply.native, "sessionState", "dialogAction"):
+        state["intent"] = intent
+    elif reply.listen:
         proposed = fields.data(request.raw, "proposedNextState", "dialogAction")
         state["dialogAction"] = _question(request, proposed, fields.mapping(intent, "slots"))
         if state["dialogAction"].get("type") != "ElicitIntent":
@@ -201,3 +209,25 @@ def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
     if reply.speech is None:
         return {"sessionState": state}
     return {"sessionState": state, "messages": [_message(reply.speech)]}
+
+
+def check_v1(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
+    """Amazon Lex V1, 'Response Format': what an action needs."""
+    _check_action(fields.mapping(response, "dialogAction") or {}, {"Close": "fulfillmentState"})
+
+
+def check_v2(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
+    """Amazon Lex V2, 'Response format': what an action needs."""
+    action = fields.mapping(response, "sessionState", "dialogAction") or {}
+    _check_action(action, {})
+    if action.get("type") == "Close" and not fields.text(response, "sessionState", "intent", "state"):
+        raise ValueError("Lex closes an intent with its state: set sessionState.intent.state")
+
+
+def _check_action(action: Mapping[str, Any], needed: Mapping[str, str]) -> None:
+    kind = action.get("type")
+    if kind not in _ACTIONS:
+        raise ValueError(f"dialogAction.type is one of {', '.join(_ACTIONS)}, and not {kind!r}")
+    name = {"ElicitSlot": "slotToElicit", **needed}.get(kind)
+    if name and not action.get(name):
+        raise ValueError(f"the dialogAction {kind} needs {name}")

@@ -144,12 +144,24 @@ def _sender(event: Mapping[str, Any], key: str) -> str | None:
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
     """The payload to post to the Send API; empty when there is nothing to say or nobody to say it to."""
-    if (request.kind == "event" and request.intent in _TO_NOBODY) or reply.speech is None:
+    if (request.kind == "event" and request.intent in _TO_NOBODY) or (
+        reply.speech is None and reply.native is None
+    ):
         return {}
     recipient = _recipient(request.raw["messaging"][0])
     if recipient is None:
         return {}
-    return {"recipient": recipient, "messaging_type": "RESPONSE", "message": {"text": reply.speech}}
+    message = {} if reply.speech is None else {"text": reply.speech}
+    return {"recipient": recipient, "messaging_type": "RESPONSE", "message": message}
+
+
+def check(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
+    """Meta, 'Send API', 'message': a text or an attachment, and quick replies to one of them."""
+    message = fields.mapping(response, "message") or {}
+    if "text" in message and "attachment" in message:
+        raise ValueError("a Messenger message is a text or an attachment: use turn.send for the attachment")
+    if "quick_replies" in message and not {"text", "attachment"} & message.keys():
+        raise ValueError("Messenger's quick replies go with a text: use turn.ask")
 
 
 def _recipient(event: Mapping[str, Any]) -> dict[str, str] | None:

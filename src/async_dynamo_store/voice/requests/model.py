@@ -20,6 +20,8 @@ Platform = Literal[
     "twilio-voice",
     "jovo-core",
     "jovo-web",
+    "vapi",
+    "retell",
 ]
 """The platforms by name; `google-assistant` is Actions Builder, `jovo-core` all of Jovo Core but its Web."""
 
@@ -34,6 +36,9 @@ Kind = Literal["launch", "intent", "end", "event", "probe"]
 - `probe`: the platform asks whether the app could answer (`CanFulfillIntentRequest`). No user has said
   anything, and nothing is saved.
 """
+
+ONCE_PLATFORMS: tuple[Platform, ...] = ("vapi", "retell")
+"""Where the session's data, a call's variables, is taken with the answer to its launch and not later."""
 
 TEXT_PLATFORMS: tuple[Platform, ...] = ("messenger", "twilio-voice")
 """Where an intent is what the user typed or said, so that it may be spelled like an event's name."""
@@ -90,6 +95,7 @@ class Reply:
       is removed there. Platforms without session attributes ignore it.
     - `can_fulfill`: the answer to a `probe`.
     - `is_failure`: the turn has failed, and this is what `on_error` says.
+    - `native`: parts of this platform's own response, which are merged into ours; None for none.
     """
 
     speech: str | None = field(default=None, repr=False)
@@ -98,6 +104,7 @@ class Reply:
     session_data: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     can_fulfill: CanFulfill = field(default="NO", repr=False)
     is_failure: bool = field(default=False, repr=False)
+    native: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def ends_session(self) -> bool:

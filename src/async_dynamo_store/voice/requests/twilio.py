@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import quoteattr
 
 from . import fields
 from .entities import Entities
@@ -99,19 +101,60 @@ def _person(raw: Mapping[str, Any]) -> str | None:
 
 
 def render(request: Request, reply: Reply) -> str:
-    """A TwiML document; an empty one when the call is over, and for a callback that nobody answers."""
-    is_empty = request.kind == "end" or (request.kind == "event" and reply.speech is None)
-    verbs = "" if is_empty else _verbs(reply)
+    """A TwiML document; an empty one when the call is over, and for a callback that nobody answers.
+
+    Native output has attributes by verb (`{"Gather": {"language": "de-DE"}, "Say": {"voice": "Polly.Vicki"}}`),
+    and under `TwiML` verbs of its own (`"<Dial>+4989…</Dial>"`), which come after what is said, in place of the
+    end of the call.
+    """
+    native = _Native(reply.native)
+    is_silent = reply.speech is None and reply.native is None
+    is_empty = request.kind == "end" or (request.kind == "event" and is_silent)
+    verbs = "" if is_empty else _verbs(reply, native)
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
 
 
-def _verbs(reply: Reply) -> str:
+class _Native:
+    """Attributes of our verbs, and verbs of the developer's own."""
+
+    def __init__(self, native: Mapping[str, Any] | None) -> None:
+        self._attributes = {name: part for name, part in (native or {}).items() if name != "TwiML"}
+        for name, part in self._attributes.items():
+            if name not in ("Gather", "Say") or not isinstance(part, Mapping):
+                raise ValueError(
+                    'native output for Twilio has the attributes of "Gather" and of "Say", each as a dict, and'
+                    f' verbs of its own as text under "TwiML"; not {name!r}'
+                )
+        self.verbs: str | None = (native or {}).get("TwiML")
+        if self.verbs is not None:
+            _check_xml(self.verbs)
+
+    def open(self, verb: str, **ours: str) -> str:
+        """The verb's start tag; an attribute of None takes ours away."""
+        attributes = {
+            name: str(value)
+            for name, value in (ours | {**self._attributes.get(verb, {})}).items()
+            if value is not None
+        }
+        return f"<{verb}{''.join(f' {name}={quoteattr(value)}' for name, value in attributes.items())}>"
+
+
+def _check_xml(verbs: str) -> None:
+    try:
+        ET.fromstring(f"<Response>{verbs}</Response>")  # noqa: S314 - the developer's own text
+    except (ET.ParseError, TypeError) as error:
+        raise ValueError("native TwiML is no well-formed XML") from error
+
+
+def _verbs(reply: Reply, native: _Native) -> str:
     """A Gather that hears nothing goes on with the next verb: the reprompt, then the end of the call."""
     if reply.speech is None or not reply.listen:
-        return f"{_say(reply.speech)}<Hangup/>"
+        return f"{_say(reply.speech, native)}{native.verbs or '<Hangup/>'}"
     prompts = [reply.speech] if reply.reprompt is None else [reply.speech, reply.reprompt]
-    return "".join(f'<Gather input="dtmf speech">{_say(prompt)}</Gather>' for prompt in prompts)
+    gather = native.open("Gather", input="dtmf speech")
+    gathers = "".join(f"{gather}{_say(prompt, native)}</Gather>" for prompt in prompts)
+    return f"{gathers}{native.verbs or ''}"
 
 
-def _say(text: str | None) -> str:
-    return "" if text is None else f"<Say>{xml(text)}</Say>"
+def _say(text: str | None, native: _Native) -> str:
+    return "" if text is None else f"{native.open('Say')}{xml(text)}</Say>"
