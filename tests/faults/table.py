@@ -29,11 +29,17 @@ def session() -> aioboto3.Session:
 
 
 def open_store(
-    aws_config: dict[str, str], table_name: str, *, accelerate: bool = True, **config: Any
+    aws_config: dict[str, str],
+    table_name: str,
+    *,
+    accelerate: bool = True,
+    data_model: Any = None,
+    **config: Any,
 ) -> AsyncDynamoStore:
     """A store with a client of its own."""
     return AsyncDynamoStore(
         {"table_name": table_name, "aws_config": aws_config, **config},
+        data_model=data_model,
         session=session(),
         accelerate=accelerate,
     )
