@@ -7,6 +7,7 @@ import gc
 import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -230,12 +231,8 @@ async def on_machine(
         where = {name: aws_config[name] for name in ("region", "endpoint_url")}
         config = {"table_name": "Users", "timeout_seconds": 30, "aws_config": where} | options
         store = AsyncDynamoStore(config, accelerate=accelerate)
-        try:
-            async with store:
-                yield store, operations
-        finally:
-            # A store that could not be opened still has its credential_process.
-            await store.aclose()
+        async with store:
+            yield store, operations
 
 
 @pytest.mark.parametrize("accelerate", [True, False])
@@ -423,9 +420,13 @@ SLEEPING = "import time; time.sleep(60)"
 async def test_a_source_that_takes_too_long_ends_within_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    number = tmp_path / "pid"
+    script = f"import os; open({str(number)!r}, 'w').write(str(os.getpid())); {SLEEPING}"
     with pytest.raises(CredentialsError, match=r"credential_process .* took longer than timeout_seconds"):
-        async with on_machine(process(SLEEPING), nobody, tmp_path, monkeypatch, timeout_seconds=0.3):
+        async with on_machine(process(script), nobody, tmp_path, monkeypatch, timeout_seconds=1):
             pass
+    with pytest.raises(ProcessLookupError):  # a store that could not be opened leaves no process behind
+        os.kill(int(number.read_text()), 0)
 
 
 async def test_a_source_that_fails_when_nobody_waits_any_more(

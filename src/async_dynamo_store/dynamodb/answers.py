@@ -262,7 +262,8 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
 
 ENDPOINT_IS_NONE = (
     "The endpoint that the environment or the AWS profile names is not the URL of one. Set AWS_ENDPOINT_URL_DYNAMODB,"
-    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000."
+    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000. A host name with an"
+    " underscore is taken by aws_config.endpoint_url alone (VOICE_DB_AWS_CONFIG__ENDPOINT_URL)."
 )
 _UNREACHABLE = (
     "DynamoDB could not be reached for {operation} ({kind}). Check the region (aws_config.region), the endpoint and"

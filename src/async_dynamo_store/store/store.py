@@ -99,7 +99,11 @@ class AsyncDynamoStore(Generic[DataT]):
         return f"{type(self).__name__}({self.config.table_name!r})"
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.disconnect()  # nothing else ends a source of credentials that is still waited for
+            raise
         return self
 
     async def __aexit__(
@@ -121,10 +125,7 @@ class AsyncDynamoStore(Generic[DataT]):
             await asyncio.to_thread(embedded.stop, self)
 
     async def disconnect(self) -> None:
-        """Wait for the writes under way, and close the client; the next call makes a new one.
-
-        For what a client does not outlive: a snapshot, a fork, other credentials in the environment.
-        """
+        """Wait for the writes under way, and close the client; the next call makes another, as after a snapshot or a fork."""
         await self.settle()
         await self._client.disconnect()
         self._users.items.writer.rename()
@@ -136,8 +137,7 @@ class AsyncDynamoStore(Generic[DataT]):
     async def ensure_table(self) -> TableInfo:
         """Create the table if it is missing, wait until it is active, check its keys.
 
-        Raises `TableNotFoundError` when it is missing and `create_table_on_init` is off, `TableMismatchError`
-        when its keys are others.
+        Raises `TableNotFoundError` when `create_table_on_init` is off, `TableMismatchError` when its keys are others.
         """
         return await self._table.ensure()
 
