@@ -174,7 +174,9 @@ def find(item: Item, path: ItemPath) -> AttributeValue | None:
     """What is at `path` of an item, if anything."""
     value: AttributeValue | None = {"M": item}
     for key in path:
-        value = member_of(value, key)
+        if value is None:
+            return None
+        value = value["M"].get(key) if "M" in value and type(key) is str else member_of(value, key)
     return value
 
 

@@ -61,14 +61,21 @@ class Expression:
     Every name of a path gets one, so that any key may be reserved, dotted or odd.
     """
 
-    __slots__ = ("names", "values")
+    __slots__ = ("_paths", "names", "values")
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         self.values: dict[str, AttributeValue] = {}
+        self._paths: dict[ItemPath, str] = {}
 
     def path(self, path: ItemPath) -> str:
         """The path in aliases, and indexes of lists: `#0.#1[2]`."""
+        text = self._paths.get(path)
+        if text is None:
+            text = self._paths[path] = self._written(path)
+        return text
+
+    def _written(self, path: ItemPath) -> str:
         names, text = self.names, ""
         for key in path:
             if isinstance(key, int):
