@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
+from async_dynamo_store.dynamodb import embedded
 from async_dynamo_store.dynamodb.client import Client
 from async_dynamo_store.dynamodb.table import Table, TableInfo
 from async_dynamo_store.errors import UnsupportedValueError
@@ -30,7 +30,6 @@ from .users import OnUnreadable, Users
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
     from decimal import Decimal
-    from types import TracebackType
 
     import aioboto3
     from pydantic import BaseModel
@@ -99,12 +98,15 @@ class AsyncDynamoStore(Generic[DataT]):
         return f"{type(self).__name__}({self.config.table_name!r})"
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self._client.disconnect()  # a source of credentials may still be at work
+            await embedded.leave(self)
+            raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def open(self) -> None:
@@ -115,10 +117,7 @@ class AsyncDynamoStore(Generic[DataT]):
         """Wait for the writes under way, within `timeout_seconds`, and close the client."""
         await self.settle()
         await self._client.aclose()
-        if self.config.type == "embedded":
-            from async_dynamo_store.dynamodb import embedded
-
-            await asyncio.to_thread(embedded.stop, self)
+        await embedded.leave(self)
 
     async def disconnect(self) -> None:
         """Wait for the writes under way, and close the client; the next call makes a new one.
@@ -345,6 +344,4 @@ class AsyncDynamoStore(Generic[DataT]):
     async def _find_aws(self) -> AwsConfig | None:
         if self.config.type == "dynamodb":
             return self.config.aws_config
-        from async_dynamo_store.dynamodb import embedded
-
         return await embedded.aws_config(self)
