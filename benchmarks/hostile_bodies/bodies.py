@@ -100,6 +100,7 @@ def _deep(count: int) -> Any:
 FILLINGS: dict[str, Callable[[int], Any]] = {
     "keys": lambda count: {str(number): 0 for number in range(count)},
     "empty lists": lambda count: {"a": [[]] * count},
+    "as many lists as are taken": lambda count: {"a": [[]] * 16_000, "b": " " * (count - 50_000)},
     "empty objects": lambda count: {"a": [{}] * count},
     "levels": _deep,
     "long numbers": lambda count: {"a": [10**4000] * (count // 1000)},

@@ -135,6 +135,69 @@ class Profile(BaseModel):
     by_name: dict[str, Entry] = Field(default_factory=dict, alias="byName")
 
 
+class Log(BaseModel):
+    lines: list[str] = []
+    greeted: list[str] = ["hello"]
+    inner: dict[str, list[str]] = {}
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+@pytest.mark.parametrize("model", [None, Log])
+@pytest.mark.parametrize("path", ["lines", "inner.of.lines"])
+async def test_first_turns_that_append_to_a_list_which_is_not_there_all_keep_their_lines(
+    make_store: MakeStore, model: Any, path: str, *, is_stored: bool
+) -> None:
+    if model and path != "lines":
+        path = "inner.lines"
+    stores = [make_store(data_model=model) for _ in range(3)]
+    if is_stored:
+        await stores[0].set("u1", "lines" if path != "lines" else "inner", [] if path != "lines" else {})
+    ready = asyncio.Barrier(len(stores))
+
+    async def device(store: Store, name: str) -> None:
+        async with store.turn("u1") as user:
+            await ready.wait()
+            user.append(path, f"{name} 1")
+            user.append(path, f"{name} 2")
+
+    await asyncio.gather(*(device(store, name) for store, name in zip(stores, "abc", strict=True)))
+    said = await stores[0].get("u1", path)
+    assert sorted(said) == ["a 1", "a 2", "b 1", "b 2", "c 1", "c 2"]
+    assert [said.index(f"{name} 2") - said.index(f"{name} 1") for name in "abc"] == [1, 1, 1]
+
+
+async def test_a_default_list_of_a_model_that_first_turns_append_to_is_there_once(
+    make_store: MakeStore,
+) -> None:
+    stores = [make_store(data_model=Log) for _ in range(3)]
+    ready = asyncio.Barrier(len(stores))
+
+    async def device(store: Store, name: str) -> None:
+        async with store.turn("u1") as user:
+            await ready.wait()
+            user.data.lines.append(name)
+            user.data.greeted.append(name)
+
+    await asyncio.gather(*(device(store, name) for store, name in zip(stores, "abc", strict=True)))
+    data = (await stores[0].load("u1")).data
+    assert sorted(data.lines) == ["a", "b", "c"]
+    assert data.greeted[0] == "hello"
+    assert sorted(data.greeted[1:]) == ["a", "b", "c"]
+
+
+async def test_a_list_that_first_turns_set_is_the_later_ones(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(2)]
+    ready = asyncio.Barrier(len(stores))
+
+    async def move(store: Store, position: list[int]) -> None:
+        async with store.turn("u1") as user:
+            await ready.wait()
+            user.data["position"] = position
+
+    await asyncio.gather(move(stores[0], [1, 2]), move(stores[1], [3, 4]))
+    assert await stores[0].get("u1", "position") in ([1, 2], [3, 4])
+
+
 async def test_verbs_take_a_fields_name_or_its_alias(make_store: MakeStore) -> None:
     store: Any = make_store(data_model=Profile)
     async with store.turn("u1") as user:

@@ -96,7 +96,8 @@ class Loaded:
     """What the store remembers of a record between its load and its save.
 
     `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
-    of it; `increments` are what `increment` has added, by the keys under which it is stored. `turn` is the turn
+    of it; `increments` are what `increment` has added, by the keys under which it is stored; `appended` are the keys
+    of the lists that `append` has made. `turn` is the turn
     whose own user this is. `new_turns`, `note` and `delivery_id` are of the turn that is to be
     saved.
     """
@@ -109,6 +110,7 @@ class Loaded:
     state: State = State.PRESENT
     baseline: Any = None
     increments: dict[tuple[str, ...], Number] = field(default_factory=dict)
+    appended: set[tuple[str | int, ...]] = field(default_factory=set)
     new_turns: list[dict[str, Any]] = field(default_factory=list)
     note: RequestNote | None = None
     delivery_id: str | None = None

@@ -133,10 +133,12 @@ class UserRecord(Generic[DataT]):
         """
         keys = path_keys(path)
         where = _where(keys)
-        parent, name, _ = _walked(self.data, keys, where)
+        parent, name, stored = _walked(self.data, keys, where)
         members = _member(parent, name, None)
         if members is None:
             _set_member(parent, name, list(values))
+            if self.loaded:
+                self.loaded.appended.add(stored)
         elif isinstance(members, list):
             members.extend(values)
         else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.records.reading import read_map
 from async_dynamo_store.records.record import DataT
-from async_dynamo_store.wire.changes import ZERO, Change, Increment, diff, find, put
+from async_dynamo_store.wire.changes import ZERO, Append, Change, Increment, diff, find, put
 from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
 
@@ -65,8 +65,10 @@ class DataElement(Generic[DataT]):
             members, written = _only(members, changed), _only(written, changed)
         after = self.encode(written, self.path, like={"M": members})["M"]
         counts, after = self._counts(loaded, members, after)
+        grown, after = self._grown(loaded, members, after)
         yield from self.difference(members, after, self.path)
         yield from counts
+        yield from grown
 
     def _counts(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Increment], Item]:
         """An Increment for each counter that nobody set otherwise after counting, and `after` without them."""
@@ -82,6 +84,22 @@ class DataElement(Generic[DataT]):
                 counts.append(Increment(path, encode(by, path), otherwise=value, start=start))
                 after = put(after, keys, old)
         return counts, after
+
+    def _grown(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Append], Item]:
+        """An Append for each list that is not stored yet and only grew: from a default, or by `append`.
+
+        Turns that do so at the same time all keep what they appended.
+        """
+        grown: list[Append] = []
+        for keys, members in list(_new_lists(before, after)):
+            default = self._model.loaded_value(loaded.baseline, keys)
+            start = self.encode(default, self.path)["L"] if isinstance(default, list) else []
+            is_longer = len(members) > len(start) and all(map(same, start, members))
+            if is_longer and (isinstance(default, list) or keys in loaded.appended):
+                path = (*self.path, *keys)
+                grown.append(Append(path, members[len(start) :], otherwise={"L": members}, start=start))
+                after = put(after, keys, None)
+        return grown, after
 
     def difference(self, before: Item, after: Item, path: ItemPath) -> list[Change]:
         """The changes between two maps, as far as they differ in what this store writes."""
@@ -105,6 +123,18 @@ class DataElement(Generic[DataT]):
 
 def _only(members: dict[str, Any], keys: Collection[Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if key in keys}
+
+
+def _new_lists(
+    before: Item, after: Item, here: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Sequence[AttributeValue]]]:
+    """The lists that are in `after` where nothing is in `before`, in maps in maps."""
+    for key, value in after.items():
+        old = before.get(key)
+        if "M" in value and (old is None or "M" in old):
+            yield from _new_lists(old["M"] if old else {}, value["M"], (*here, key))
+        elif "L" in value and old is None:
+            yield (*here, key), value["L"]
 
 
 def _as_start(default: Any) -> AttributeValue:

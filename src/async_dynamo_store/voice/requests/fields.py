@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-_OBJECT = (dict, Mapping)
-"""A dict is told at once, where the check of `Mapping` takes ten times as long."""
+_PLAIN = frozenset({str, int, float, bool, type(None), list})
+"""What JSON has beside objects. The check of `Mapping` takes ten times as long as to find a type here."""
+
+
+def _is_object(value: Any) -> bool:
+    return type(value) is dict or (type(value) not in _PLAIN and isinstance(value, Mapping))
 
 
 def at(value: Any, *path: str) -> Any:
     """What sits at `path`, or None."""
     for key in path:
-        if not isinstance(value, _OBJECT):
+        if not _is_object(value):
             return None
         value = value.get(key)
     return value
@@ -23,7 +27,7 @@ def at(value: Any, *path: str) -> Any:
 def mapping(value: Any, *path: str) -> Mapping[str, Any] | None:
     """The object at `path`, or None."""
     found = at(value, *path)
-    return found if isinstance(found, _OBJECT) else None
+    return found if _is_object(found) else None
 
 
 def sequence(value: Any, *path: str) -> Sequence[Any]:
@@ -47,9 +51,7 @@ def copied(value: Any) -> Any:
     """A deep copy of JSON, in a tenth of the time that `copy.deepcopy` takes."""
     if type(value) is list:
         return [copied(item) for item in value]
-    if isinstance(value, _OBJECT):
-        return {key: copied(item) for key, item in value.items()}
-    return value
+    return {key: copied(item) for key, item in value.items()} if _is_object(value) else value
 
 
 def without_nulls(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
