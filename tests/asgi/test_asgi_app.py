@@ -11,7 +11,7 @@ import logging
 import subprocess
 import sys
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -25,9 +25,13 @@ from async_dynamo_store.integrations.verification import (
     TwilioVerifier,
     VerificationError,
 )
+from async_dynamo_store.voice.requests import parse_request
 from tests.asgi.conftest import LEFT, Connection, body, client, counting_skill, http_scope
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import OWN_SAMPLES, sample
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 pytestmark = pytest.mark.one_engine
 
@@ -56,6 +60,23 @@ async def test_every_platform_is_answered_in_its_own_shape(name: str) -> None:
     else:
         assert response.json() == expected
         assert response.headers["content-type"] == "application/json"
+
+
+async def test_a_request_is_parsed_once() -> None:
+    """For its verification and its turn together."""
+    parsed = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal parsed
+        parsed += event == "call" and frame.f_code is parse_request.__code__
+
+    async with client(unverified()) as http:
+        sys.setprofile(count)
+        try:
+            await http.post("/", json=sample("alexa/launch"))
+        finally:
+            sys.setprofile(None)
+    assert parsed == 1
 
 
 async def test_the_turn_is_stored_when_the_answer_comes(skill: VoiceApp[Any], store: Any) -> None:

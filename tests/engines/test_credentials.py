@@ -7,10 +7,9 @@ import gc
 import hashlib
 import json
 import logging
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,15 @@ from aiohttp import web
 from botocore.credentials import SSOProvider
 from botocore.tokens import SSOTokenProvider
 
-from async_dynamo_store import AsyncDynamoStore, CredentialsError, StoreClosedError, UnavailableError
+from async_dynamo_store import (
+    AsyncDynamoStore,
+    CredentialsError,
+    StoreClosedError,
+    UnavailableError,
+    VoiceApp,
+)
 from async_dynamo_store.dynamodb.credentials import _frames
+from async_dynamo_store.integrations.asgi_messages import StoreLifetime
 from tests.engines.canned import canned, ok
 
 PRIVATE = "private/words+of+a+secret"
@@ -230,8 +236,7 @@ async def on_machine(
         set_up(machine)
         where = {name: aws_config[name] for name in ("region", "endpoint_url")}
         config = {"table_name": "Users", "timeout_seconds": 30, "aws_config": where} | options
-        store = AsyncDynamoStore(config, accelerate=accelerate)
-        async with store:
+        async with AsyncDynamoStore(config, accelerate=accelerate) as store:
             yield store, operations
 
 
@@ -420,13 +425,64 @@ SLEEPING = "import time; time.sleep(60)"
 async def test_a_source_that_takes_too_long_ends_within_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = tmp_path / "pid"
-    script = f"import os; open({str(number)!r}, 'w').write(str(os.getpid())); {SLEEPING}"
     with pytest.raises(CredentialsError, match=r"credential_process .* took longer than timeout_seconds"):
-        async with on_machine(process(script), nobody, tmp_path, monkeypatch, timeout_seconds=1):
+        async with on_machine(process(SLEEPING), nobody, tmp_path, monkeypatch, timeout_seconds=0.3):
             pass
-    with pytest.raises(ProcessLookupError):  # a store that could not be opened leaves no process behind
-        os.kill(int(number.read_text()), 0)
+
+
+@asynccontextmanager
+async def served(store: AsyncDynamoStore[Any]) -> AsyncIterator[None]:
+    """As an ASGI server does it, which sends no shutdown event after a startup that failed."""
+    await StoreLifetime(store).begin()
+    yield
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        pytest.param(AsyncDynamoStore, id="store"),
+        pytest.param(lambda config: VoiceApp({"db": config}), id="app"),
+        pytest.param(lambda config: served(AsyncDynamoStore(config)), id="server"),
+    ],
+)
+async def test_what_could_not_be_opened_leaves_nothing_running(
+    opened: Callable[[dict[str, Any]], AbstractAsyncContextManager[Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
+    with pytest.raises(CredentialsError, match="took longer"):
+        async with opened({"table_name": "Users", "timeout_seconds": 0.3}):
+            pass
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_store_that_could_not_be_opened_can_be_opened_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
+    async with canned(lambda _: ok()) as aws_config:
+        aws = {name: aws_config[name] for name in ("region", "endpoint_url")}
+        store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 30, "aws_config": aws})
+        opening = asyncio.create_task(store.__aenter__())
+        while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        printing(**GOOD_PROCESS)(Machine(tmp_path, monkeypatch, ""))
+        async with store:
+            assert (await store.load("u1")).is_new
+
+
+async def test_an_apps_own_store_is_not_closed_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
+    store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 0.3})
+    with pytest.raises(CredentialsError, match="took longer"):
+        async with VoiceApp(store=store):
+            pass
+    assert waits_for_a_process(store)
+    await store.aclose()
 
 
 async def test_a_source_that_fails_when_nobody_waits_any_more(

@@ -61,6 +61,12 @@ async def aws_config(user: object) -> AwsConfig:
     return AwsConfig(endpoint_url=url, region=REGION, access_key_id=key, secret_access_key=SecretStr(key))
 
 
+async def leave(user: object) -> None:
+    """`stop`, without blocking the event loop; nothing for who is no user of the server."""
+    if user in _users:
+        await asyncio.to_thread(stop, user)
+
+
 def stop(user: object) -> None:
     """Leave the server; the last one to leave stops it and forgets its tables."""
     global _server  # noqa: PLW0603 - as in `start`

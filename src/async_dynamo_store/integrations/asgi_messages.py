@@ -38,7 +38,7 @@ class StoreLifetime:
         """The server starts up: open the store, which sends nothing yet."""
         self._closings[asyncio.get_running_loop()] = None
         if self._store:
-            await self._store.open()
+            await self._store.__aenter__()
 
     async def end(self) -> None:
         """The server shuts down: finish the writes under way, and close the client.

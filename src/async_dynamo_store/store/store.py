@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
+from async_dynamo_store.dynamodb import embedded
 from async_dynamo_store.dynamodb.client import Client
 from async_dynamo_store.dynamodb.table import Table, TableInfo
 from async_dynamo_store.errors import UnsupportedValueError
@@ -30,7 +30,6 @@ from .users import OnUnreadable, Users
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
     from decimal import Decimal
-    from types import TracebackType
 
     import aioboto3
     from pydantic import BaseModel
@@ -102,13 +101,12 @@ class AsyncDynamoStore(Generic[DataT]):
         try:
             await self.open()
         except BaseException:
-            await self.disconnect()  # nothing else ends a source of credentials that is still waited for
+            await self._client.disconnect()  # a source of credentials may still be at work
+            await embedded.leave(self)
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def open(self) -> None:
@@ -119,13 +117,13 @@ class AsyncDynamoStore(Generic[DataT]):
         """Wait for the writes under way, within `timeout_seconds`, and close the client."""
         await self.settle()
         await self._client.aclose()
-        if self.config.type == "embedded":
-            from async_dynamo_store.dynamodb import embedded
-
-            await asyncio.to_thread(embedded.stop, self)
+        await embedded.leave(self)
 
     async def disconnect(self) -> None:
-        """Wait for the writes under way, and close the client; the next call makes another, as after a snapshot or a fork."""
+        """Wait for the writes under way, and close the client; the next call makes a new one.
+
+        For what a client does not outlive: a snapshot, a fork, other credentials in the environment.
+        """
         await self.settle()
         await self._client.disconnect()
         self._users.items.writer.rename()
@@ -137,7 +135,8 @@ class AsyncDynamoStore(Generic[DataT]):
     async def ensure_table(self) -> TableInfo:
         """Create the table if it is missing, wait until it is active, check its keys.
 
-        Raises `TableNotFoundError` when `create_table_on_init` is off, `TableMismatchError` when its keys are others.
+        Raises `TableNotFoundError` when it is missing and `create_table_on_init` is off, `TableMismatchError`
+        when its keys are others.
         """
         return await self._table.ensure()
 
@@ -345,6 +344,4 @@ class AsyncDynamoStore(Generic[DataT]):
     async def _find_aws(self) -> AwsConfig | None:
         if self.config.type == "dynamodb":
             return self.config.aws_config
-        from async_dynamo_store.dynamodb import embedded
-
         return await embedded.aws_config(self)

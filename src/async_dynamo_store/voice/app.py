@@ -227,7 +227,7 @@ class VoiceApp(Generic[DataT]):
 
     async def __aenter__(self) -> Self:
         if self._store:
-            await self._store.open()
+            await (self._store.__aenter__() if self._owns_store else self._store.open())
         return self
 
     async def __aexit__(
