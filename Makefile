@@ -26,7 +26,7 @@ test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no 
 	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop and not packaging" $(ARGS)
 
 test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast path off
-	$(PY) -m pytest --one-engine --stock-way tests/engines $(ARGS)
+	$(PY) -m pytest --one-engine --stock-path tests/engines $(ARGS)
 
 test-lowest: $(LOWEST)/lowest.stamp engines ## the suite on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest --one-engine $(ARGS)

@@ -82,7 +82,7 @@ settings.load_profile("short")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--stock-way", action="store_true", help="run with the fast way off, as with accelerate=False"
+        "--stock-path", action="store_true", help="run with the fast path off, as with accelerate=False"
     )
     parser.addoption(
         "--one-engine", action="store_true", help="run the tests that take an engine on one alone"
@@ -171,9 +171,9 @@ def aws_descriptions_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def way(request: pytest.FixtureRequest) -> Iterator[None]:
-    """With `--stock-way` no store of this process gets a fast way."""
+    """With `--stock-path` no store of this process gets a fast path."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.config.getoption("--stock-way"):
+        if request.config.getoption("--stock-path"):
             patch.setattr("async_dynamo_store.dynamodb.fast.path.fast_path", lambda client: None)
         yield
 

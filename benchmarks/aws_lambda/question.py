@@ -18,7 +18,7 @@ from benchmarks.question import Options, Result, choose_base, progress, take_par
 from benchmarks.registry import OURS, Contender
 from benchmarks.turns import WrongTurnError
 from benchmarks.users import TABLE_NAME
-from tests.lambda_door.runtime_api import Function, FunctionError, function
+from tests.aws_lambda.runtime_api import Function, FunctionError, function
 
 STEPS = {
     "cold": "process start to the first answer",

@@ -414,7 +414,7 @@ async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on
             await store.load("u1")
         assert (await store.load("u1")).is_new
         (connection,) = store._client._connections.values()
-        # With --stock-way there is none.
+        # With --stock-path there is none.
         assert connection._fast is None or connection._fast._is_open()
     assert asked == ["GetItem"]
 

@@ -48,7 +48,7 @@ async def both(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=VALUES)
-async def test_what_one_way_writes_both_read_alike(
+async def test_what_one_path_writes_both_read_alike(
     both: tuple[AsyncDynamoStore, AsyncDynamoStore], value: Any
 ) -> None:
     fast, stock = both

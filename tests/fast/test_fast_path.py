@@ -72,7 +72,7 @@ def ways(server: Recorder) -> list[str]:
     return ["stock" if STOCK_ONLY in request.headers else "fast" for request in server.seen]
 
 
-async def test_a_turn_goes_the_fast_path_with_the_headers_of_the_stock_way(server: Recorder) -> None:
+async def test_a_turn_goes_the_fast_path_with_the_headers_of_the_stock_path(server: Recorder) -> None:
     async with opened(server.url) as store:
         await a_turn(store)
     async with opened(server.url, accelerate=False) as store:
@@ -199,7 +199,7 @@ async def test_an_answer_that_is_not_dynamodbs_is_no_new_user(server: Recorder) 
             await store.load("ada")
 
 
-async def test_refused_credentials_are_refused_as_on_the_stock_way(server: Recorder) -> None:
+async def test_refused_credentials_are_refused_as_on_the_stock_path(server: Recorder) -> None:
     server.answers = [lambda _: dynamodb_json({"__type": "x#ExpiredTokenException"}, 400)]
     async with opened(server.url) as store:
         with pytest.raises(CredentialsError):
@@ -234,7 +234,7 @@ async def test_a_quota_for_retries_is_filled_by_good_answers(
         "before-sign",
     ],
 )
-async def test_a_hook_shuts_the_fast_path_and_its_removal_opens_it(server: Recorder, event: str) -> None:
+async def test_a_hook_closes_the_fast_path_and_its_removal_opens_it(server: Recorder, event: str) -> None:
     called: list[str] = []
 
     async def hook(event_name: str, **_: object) -> None:
@@ -295,7 +295,7 @@ async def test_instrumentation_of_the_client_sees_each_call(
     assert called == ["GetItem", "UpdateItem"] * 2
 
 
-async def test_adaptive_retries_are_the_stock_way_s(
+async def test_adaptive_retries_are_the_stock_path_s(
     server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
@@ -304,13 +304,13 @@ async def test_adaptive_retries_are_the_stock_way_s(
     assert ways(server) == ["stock", "stock"]
 
 
-async def test_an_endpoint_with_a_path_is_the_stock_way_s(server: Recorder) -> None:
+async def test_an_endpoint_with_a_path_is_the_stock_path_s(server: Recorder) -> None:
     async with opened(f"{server.url}/dynamodb") as store:
         await a_turn(store)
     assert ways(server) == ["stock", "stock"]
 
 
-async def test_unknown_aioboto3_goes_the_stock_way_with_one_line(
+async def test_unknown_aioboto3_goes_the_stock_path_with_one_line(
     server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A future version may have none of what the fast path reaches for, even if its client looked well."""
@@ -325,7 +325,7 @@ async def test_unknown_aioboto3_goes_the_stock_way_with_one_line(
     ]
 
 
-async def test_unknown_aiohttp_goes_the_stock_way_with_one_line(
+async def test_unknown_aiohttp_goes_the_stock_path_with_one_line(
     server: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its connections may lack what an exchange reaches for, which shows only when there is one."""
@@ -434,7 +434,7 @@ async def test_bytes_in_spaced_json(server: Recorder, text: str) -> None:
     assert ways(server) == ["fast", "fast"]
 
 
-async def test_a_client_that_does_not_sign_goes_the_stock_way(server: Recorder) -> None:
+async def test_a_client_that_does_not_sign_goes_the_stock_path(server: Recorder) -> None:
     session = aioboto3.Session()
     session._session.set_default_client_config(AioConfig(signature_version=UNSIGNED))
     async with opened(server.url, session=session) as store:
@@ -442,7 +442,7 @@ async def test_a_client_that_does_not_sign_goes_the_stock_way(server: Recorder) 
     assert ways(server) == ["stock", "stock"]
 
 
-async def test_a_client_of_another_make_goes_the_stock_way(
+async def test_a_client_of_another_make_goes_the_stock_path(
     server: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "async_dynamo_store")

@@ -80,7 +80,7 @@ async def test_tls_with_the_users_own_ca_and_client_certificate(
         assert ways(server) == ["fast", "fast"]
 
 
-async def test_a_proxy_is_gone_through_on_the_stock_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_is_gone_through_on_the_stock_path(monkeypatch: pytest.MonkeyPatch) -> None:
     async with recorder() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)

@@ -49,7 +49,7 @@ class Place:
 
     `keys` is the path in an item where all parents are maps. `has_indexes`: only the stored item can tell what
     the path means, an index of a list or a key of digits. Raises `UnsupportedValueError` for a path that no
-    item has room for.
+    item can hold.
     """
 
     __slots__ = ("_data_keys", "_root", "has_indexes", "keys")

@@ -1,4 +1,4 @@
-"""Two restores of one snapshot: `python -m tests.lambda_door.clones`, with the settings of `skill.py`.
+"""Two restores of one snapshot: `python -m tests.aws_lambda.clones`, with the settings of `skill.py`.
 
 A fork copies the whole memory, as a restore does. Each line that is printed is one clone's: the state of
 `random` in the snapshot, what is drawn after the restore, the slot of a write, and what the skill answers.
@@ -12,8 +12,8 @@ import random
 
 from awslambdaric.lambda_runtime_hooks_runner import run_after_restore, run_before_snapshot
 
-from tests.lambda_door.events import intent, spoken
-from tests.lambda_door.skill import handler
+from tests.aws_lambda.events import intent, spoken
+from tests.aws_lambda.skill import handler
 
 handler(intent("Score"))
 run_before_snapshot()

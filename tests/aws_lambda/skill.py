@@ -8,7 +8,7 @@ from typing import Any
 
 from async_dynamo_store import DynamoDbSettings, Turn, VoiceApp
 from async_dynamo_store.integrations.aws_lambda import lambda_handler
-from tests.lambda_door.events import intent
+from tests.aws_lambda.events import intent
 
 logging.getLogger("async_dynamo_store").setLevel(logging.DEBUG)
 

@@ -23,7 +23,7 @@ from async_dynamo_store.integrations.verification import (
     TwilioVerifier,
     Verifier,
 )
-from tests.lambda_door.events import (
+from tests.aws_lambda.events import (
     FORM,
     as_base64,
     dialogflow,

@@ -17,10 +17,10 @@ import snapshot_restore_py
 from async_dynamo_store import AsyncDynamoStore, CredentialsError, Turn, UnavailableError, VoiceApp
 from async_dynamo_store.dynamodb.deadline import time_left, time_limit
 from async_dynamo_store.integrations.aws_lambda import LambdaHandler, lambda_handler
+from tests.aws_lambda.events import dialogflow, http_api, intent, spoken
+from tests.aws_lambda.relay import Relay
+from tests.aws_lambda.runtime_api import ROOT
 from tests.faults.proxy import FaultProxy
-from tests.lambda_door.events import dialogflow, http_api, intent, spoken
-from tests.lambda_door.relay import Relay
-from tests.lambda_door.runtime_api import ROOT
 
 pytestmark = pytest.mark.one_engine
 
@@ -30,7 +30,7 @@ CLIENT_OPENED = "DynamoDB client opened"
 SCRIPT = """
 from async_dynamo_store import DynamoDbSettings, VoiceApp
 from async_dynamo_store.integrations.aws_lambda import lambda_handler
-from tests.lambda_door.events import intent, spoken
+from tests.aws_lambda.events import intent, spoken
 
 app = VoiceApp({"db": DynamoDbSettings()})
 

@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from async_dynamo_store import AsyncDynamoStore
+from tests.aws_lambda.conftest import StartFunction
+from tests.aws_lambda.events import FORM, as_base64, http_api, intent, spoken, twilio
+from tests.aws_lambda.relay import Relay
+from tests.aws_lambda.runtime_api import ROOT, FunctionError
 from tests.fast.certificates import Certificates
 from tests.faults.proxy import Fault, FaultProxy
-from tests.lambda_door.conftest import StartFunction
-from tests.lambda_door.events import FORM, as_base64, http_api, intent, spoken, twilio
-from tests.lambda_door.relay import Relay
-from tests.lambda_door.runtime_api import ROOT, FunctionError
 
 pytestmark = pytest.mark.one_engine
 
@@ -167,7 +167,7 @@ async def test_what_is_restored_twice_is_not_the_same_twice(
         "AWS_DEFAULT_REGION": aws_config["region"],
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.lambda_door.clones"),
+        *(sys.executable, "-m", "tests.aws_lambda.clones"),
         cwd=ROOT,
         env={**os.environ, **settings},
         stdout=asyncio.subprocess.PIPE,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.aws_lambda.relay import Relay
+from tests.aws_lambda.runtime_api import Function, function
 from tests.fast.certificates import Certificates
 from tests.faults.proxy import FaultProxy
-from tests.lambda_door.relay import Relay
-from tests.lambda_door.runtime_api import Function, function
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -57,7 +57,7 @@ def start(relay: Relay, table_name: str, tmp_path: Path) -> StartFunction:
     """Starts a function's process, by default the one of `skill.py`."""
 
     def start(
-        handler: str = "tests.lambda_door.skill.handler", **environment: str
+        handler: str = "tests.aws_lambda.skill.handler", **environment: str
     ) -> AbstractAsyncContextManager[Function]:
         settings = {
             "VOICE_DB_TABLE_NAME": table_name,

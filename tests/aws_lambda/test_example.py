@@ -12,10 +12,10 @@ from cfnlint.decode import decode
 
 from async_dynamo_store import DynamoDbConfig
 from async_dynamo_store.dynamodb.policy import iam_policy
+from tests.aws_lambda.conftest import StartFunction
+from tests.aws_lambda.events import intent, spoken
+from tests.aws_lambda.runtime_api import ROOT
 from tests.faults.proxy import Fault, FaultProxy
-from tests.lambda_door.conftest import StartFunction
-from tests.lambda_door.events import intent, spoken
-from tests.lambda_door.runtime_api import ROOT
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
