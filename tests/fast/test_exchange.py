@@ -162,6 +162,45 @@ async def test_an_answer_that_nobody_waits_for_is_not_taken_for_the_next_one() -
         assert wire.connections == 2
 
 
+async def test_who_waits_is_served_before_who_comes_back() -> None:
+    """With one connection: a turn's second call is not served before another turn's first, which waits already."""
+    wire = Wire()
+    wire.answers = [[PLAIN] for _ in range(6)]
+    wire.pause = 0
+    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
+    wire.url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    timeout = aiohttp.ClientTimeout(sock_connect=5, sock_read=5)
+    served: list[str] = []
+    async with (
+        server,
+        aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=1)) as session,
+    ):
+        exchanges = Exchanges(session, wire.url)
+
+        async def turn(name: str) -> None:
+            for call in (1, 2):
+                await exchanges.post(REQUEST)
+                served.append(f"{name}{call}")
+
+        await asyncio.gather(*map(turn, "abc"))
+    assert served == ["a1", "b1", "c1", "a2", "b2", "c2"]
+    assert wire.connections == 1
+
+
+async def test_a_place_in_line_is_given_back_when_its_owner_leaves() -> None:
+    async with exchanging([PLAIN], [PLAIN]) as (exchanges, wire, _):
+        exchanges._line = asyncio.Semaphore(1)
+        wire.may_answer.clear()
+        first, second, third = (asyncio.create_task(exchanges.post(REQUEST)) for _ in range(3))
+        await wire.asked.wait()
+        second.cancel()
+        first.cancel()
+        wire.may_answer.set()
+        assert (await third).status == 200
+        left = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(each) for each in left] == [asyncio.CancelledError] * 2
+
+
 async def test_a_connection_that_aiohttp_made_before_is_not_used() -> None:
     async with exchanging([PLAIN], [PLAIN]) as (_, wire, _):
         timeout = aiohttp.ClientTimeout(sock_read=5)

@@ -45,12 +45,21 @@ class Exchanges:
     def __init__(self, session: ClientSession, url: URL) -> None:
         """Raises when this aiohttp lacks a part that is needed, or its session must not be bypassed."""
         self._connector = ConnectorParts(session, url, partial(_Protocol, loop=loop_of(session)))
+        # aiohttp gives a connection that was just given back to whoever asks next, even while others have waited longer.
+        self._line = asyncio.Semaphore(self._connector.limit)
 
     async def post(self, request: bytes) -> Answer:
-        """Send the bytes of a request and read its answer.
+        """Send the bytes of a request and read its answer; who came first is served first.
 
         Raises aiohttp's errors, TimeoutError among them, and `UnknownAiohttpError`.
         """
+        await self._line.acquire()
+        try:
+            return await self._exchange(request)
+        finally:
+            self._line.release()
+
+    async def _exchange(self, request: bytes) -> Answer:
         connection = await self._connector.connect()
         try:
             if not isinstance(connection.protocol, _Protocol):

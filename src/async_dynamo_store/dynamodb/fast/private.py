@@ -8,6 +8,7 @@ Seen in aiobotocore 2.25.1, botocore 1.40.61 and aiohttp 3.14.5. A part that is 
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -163,6 +164,12 @@ class ConnectorParts:
         self._to = Destination("POST", url, loop=loop)
         self._to.connection_key = ClientRequest("POST", url, loop=loop).connection_key
         self.read_timeout: float = session.timeout.sock_read
+
+    @property
+    def limit(self) -> int:
+        """How many connections there may be to one host at once."""
+        limits = (self._connector.limit, self._connector.limit_per_host)
+        return min((limit for limit in limits if limit), default=sys.maxsize)
 
     def connect(self) -> Awaitable[Any]:
         """A connection from the pool, or a new one, within the connector's limits and timeouts."""
