@@ -55,26 +55,25 @@ class Exchanges:
         """
         await self._line.acquire()
         try:
-            return await self._exchange(request)
+            connection = await self._connector.connect()
+            try:
+                if not isinstance(connection.protocol, _Protocol):
+                    # It was made before the exchange had its protocol in the connector.
+                    connection.close()
+                    connection = await self._connector.connect()
+                protocol = connection.protocol
+                if not isinstance(protocol, _Protocol):
+                    raise UnknownAiohttpError(
+                        f"a new connection has the protocol {type(protocol).__qualname__}"
+                    )
+                answer = await protocol.exchange(request, self._connector.read_timeout)
+            except BaseException:
+                # An answer that may still come must not be taken for that of the next request.
+                connection.close()
+                raise
+            connection.release()
         finally:
             self._line.release()
-
-    async def _exchange(self, request: bytes) -> Answer:
-        connection = await self._connector.connect()
-        try:
-            if not isinstance(connection.protocol, _Protocol):
-                # It was made before the exchange had its protocol in the connector.
-                connection.close()
-                connection = await self._connector.connect()
-            protocol = connection.protocol
-            if not isinstance(protocol, _Protocol):
-                raise UnknownAiohttpError(f"a new connection has the protocol {type(protocol).__qualname__}")
-            answer = await protocol.exchange(request, self._connector.read_timeout)
-        except BaseException:
-            # An answer that may still come must not be taken for that of the next request.
-            connection.close()
-            raise
-        connection.release()
         return answer
 
     def end(self) -> None:
