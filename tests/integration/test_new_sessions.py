@@ -112,6 +112,19 @@ async def test_jovo_3_counts_a_silent_platforms_sessions(
     assert meta_data["sessionsCount"] == 7
 
 
+async def test_nothing_is_known_of_the_sessions_of_nobody(make_app: MakeApp) -> None:
+    app, seen = make_app(stored_elements={"session": True}), list[bool]()
+
+    @app.fallback
+    async def talk(turn: Turn) -> None:
+        assert turn.user.is_anonymous
+        seen.append(turn.session.is_new)
+
+    for _ in range(2):
+        await app.handle(sample("dialogflow-cx/anonymous"))
+    assert seen == [False, False]
+
+
 async def test_lex_keeps_one_session_for_a_user(make_app: MakeApp) -> None:
     app, seen = make_app(stored_elements={"session": True}), list[bool]()
 

@@ -184,7 +184,7 @@ class Turns(Generic[DataT]):
             turn.session = user.session
             return
         user.session = turn.session
-        if request.is_new_session is None and request.session_id is not None:
+        if request.is_new_session is None and request.session_id is not None and not user.is_anonymous:
             turn.session.is_remembered = self._stores_session
             turn.session.is_new = is_new if self._stores_session else user.is_new
             if not turn.session.is_new:
