@@ -121,7 +121,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         callspec = getattr(item, "callspec", None)
         name = callspec.params.get("engine") if callspec else None
-        (kept if name is None or name in engines.available else dropped).append(item)
+        if name is not None and name not in engines.available:
+            dropped.append(item)
+            continue
+        kept.append(item)
         if name is not None and name != measured_on(item, engines):
             item.add_marker("no_cover")  # which costs a third; the test has the same lines on another engine
     if dropped:
