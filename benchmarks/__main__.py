@@ -21,6 +21,7 @@ from benchmarks import (
     event_loop,
     memory,
     report,
+    shapes,
     size,
     turn,
 )
@@ -34,7 +35,8 @@ from benchmarks.machine import machine
 from benchmarks.memory import question as memory_question
 from benchmarks.memory.question import MemoryResult
 from benchmarks.question import Options, Result, progress
-from benchmarks.registry import CODEC, TURN
+from benchmarks.registry import CODEC, SHAPED, TURN
+from benchmarks.shapes import question as shapes_question
 from benchmarks.size import question as size_question
 from benchmarks.turn import question as turn_question
 
@@ -45,6 +47,7 @@ QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult
     "aws_lambda": (aws_lambda.__doc__, aws_lambda_question.run),
     "asgi": (asgi.__doc__, asgi_question.run),
     "size": (size.__doc__, size_question.run),
+    "shapes": (shapes.__doc__, shapes_question.run),
     "concurrency": (concurrency.__doc__, concurrency_question.run),
     "memory": (memory.__doc__, memory_question.run),
 }
@@ -53,7 +56,7 @@ QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     defaults = Options()
-    contenders = sorted({contender.name for contender in (*TURN, *CODEC)})
+    contenders = sorted({contender.name for contender in (*TURN, *SHAPED, *CODEC)})
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this store beside the other ways to keep a user in DynamoDB.",

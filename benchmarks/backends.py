@@ -31,9 +31,9 @@ class CannedServer:
         served: dict[str, Any] = self._child.ask(None)
         return served
 
-    def use_items_of(self, size: int) -> None:
-        """From now on, user items have `size` bytes."""
-        self._child.ask(size)
+    def use_items_of(self, kind: int | str) -> None:
+        """From now on, user items have so many bytes, or this shape."""
+        self._child.ask(kind)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """A stand-in for DynamoDB that answers at once from ready bytes, so that what is measured is the client.
 
 Run as a process of its own: `python -m benchmarks.canned_server [--size BYTES]`. It prints its port, and
-then answers each line on its standard input, a JSON number that is the size of the user item from now on or
-null, with one line of JSON that tells what it has served since the line before. It stops when its standard
+then answers each line on its standard input, a JSON number that is the size of the user item from now on, a
+text that is its shape, or null, with one line of JSON that tells what it has served since the line before. It stops when its standard
 input is closed.
 
 GetItem is answered with the user item of the id that was asked for, UpdateItem and PutItem with `{}`. No
@@ -19,6 +19,7 @@ import zlib
 from typing import cast
 
 from benchmarks import event_loop
+from benchmarks.shapes.items import shaped_item
 from benchmarks.user_item import user_item, wire_bytes
 from benchmarks.users import KEY_COLUMN, TABLE_NAME, USER_ID_LENGTH, USER_ID_START, user_id
 
@@ -69,9 +70,10 @@ class CannedDynamoDB:
         self._last_write = b""
         self.use_items_of(size)
 
-    def use_items_of(self, size: int) -> None:
-        """From now on, user items have `size` bytes."""
-        self._item = b'{"Item":' + wire_bytes(user_item(size)) + b"}"
+    def use_items_of(self, kind: int | str) -> None:
+        """From now on, user items have so many bytes, or this shape."""
+        item = shaped_item(kind) if isinstance(kind, str) else user_item(kind)
+        self._item = b'{"Item":' + wire_bytes(item) + b"}"
         self._items: dict[bytes, bytes] = {}
 
     def answer(self, operation: str, body: bytes) -> bytes:
@@ -139,8 +141,8 @@ async def serve(size: int) -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         while line := await asyncio.to_thread(sys.stdin.readline):
-            if new_size := json.loads(line):
-                dynamodb.use_items_of(new_size)
+            if kind := json.loads(line):
+                dynamodb.use_items_of(kind)
             print(json.dumps(dynamodb.take_tally()), flush=True)
 
 

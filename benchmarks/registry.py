@@ -50,6 +50,7 @@ class Contender(NamedTuple):
 
 OURS = "async-dynamo-store"
 OUR_APP = "async-dynamo-store-app"
+OUR_MODEL = "async-dynamo-store-model"
 FLOOR = "floor"
 JOVO = "jovo4"
 
@@ -86,6 +87,16 @@ CODEC = (
 SCALING = (FLOOR, OURS, "pydynox-update", "aiodynamo-update", "aioboto3-resource")
 """The turn contenders whose cost against size and load is measured."""
 
+SHAPED = (
+    *(
+        contender
+        for contender in TURN
+        if contender.name in (FLOOR, OURS, "pydynox-update", "aiodynamo-update")
+    ),
+    Contender(OUR_MODEL, "async-dynamo-store, pydantic model", "async_dynamo_store:typed_store", (OURS,)),
+)
+"""The contenders whose cost on users of different shapes is measured."""
+
 COLD_START = {
     FLOOR: "import aiohttp",
     OURS: "from async_dynamo_store import AsyncDynamoStore",
@@ -111,7 +122,7 @@ def _load(source: str) -> Any:
 
 def open_steps(name: str) -> OpenSteps:
     """What opens the turn contender `name`."""
-    source = next(contender.source for contender in TURN if contender.name == name)
+    source = next(contender.source for contender in (*TURN, *SHAPED) if contender.name == name)
     return cast("OpenSteps", _load(source))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from benchmarks.measured import Cost, Sample, Which, ratio
-from benchmarks.registry import FLOOR, JOVO, OUR_APP, OURS
+from benchmarks.registry import FLOOR, JOVO, OUR_APP, OUR_MODEL, OURS
+from benchmarks.shapes.items import SHAPES
 
 
 class Target(NamedTuple):
@@ -30,6 +32,15 @@ class Target(NamedTuple):
         }
 
 
+def _of_shapes() -> Iterator[Target]:
+    """Whatever a user looks like."""
+    for shape in SHAPES:
+        yield Target(shape, Which(FLOOR, shape), 2.0 if shape == "lists" else 1.5)
+        yield Target(shape, Which("pydynox-update", shape), 0.7)
+        yield Target(shape, Which("aiodynamo-update", shape), 0.55)
+        yield Target(shape, Which(FLOOR, shape), 2.0, ours=OUR_MODEL)
+
+
 TARGETS: dict[str, tuple[Target, ...]] = {
     "turn": (
         Target("turn", Which(FLOOR, "turn"), 2.0),
@@ -46,6 +57,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         Target("encode", Which("boto3", "encode"), 1 / 4),
         Target("decode", Which("boto3", "decode"), 1 / 1.5),
     ),
+    "shapes": tuple(_of_shapes()),
     "size": (Target("350000", Which(OURS, "100000"), 4.0),),
     "cold_start": (
         Target("import", Which("aioboto3-client", "import"), 0.4, "wall"),

@@ -11,6 +11,7 @@ from typing import Any
 from async_dynamo_store import AsyncDynamoStore, Turn, VoiceApp
 from async_dynamo_store.wire.codec import decode, encode
 from benchmarks.contenders import Backend, Codec, Steps
+from benchmarks.shapes.model import Data
 from benchmarks.users import TABLE_NAME
 
 
@@ -27,6 +28,23 @@ async def store(backend: Backend) -> AsyncIterator[Steps]:
         async def turn(user_id: str) -> None:
             async with users.turn(user_id) as user:
                 user.data["score"] += 1
+
+        yield Steps(turn, read)
+
+
+@asynccontextmanager
+async def typed_store(backend: Backend) -> AsyncIterator[Steps]:
+    """The same with a pydantic model."""
+    config = {"table_name": TABLE_NAME, "aws_config": {"endpoint_url": backend.endpoint_url}}
+    async with AsyncDynamoStore(config, data_model=Data) as users:
+
+        async def read(user_id: str) -> None:
+            async with users.turn(user_id):
+                pass
+
+        async def turn(user_id: str) -> None:
+            async with users.turn(user_id) as user:
+                user.data.score += 1
 
         yield Steps(turn, read)
 

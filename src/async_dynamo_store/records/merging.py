@@ -79,12 +79,14 @@ class Merging:
         set_keys = values.set if isinstance(values.set, dict) else {}
         result = {key: value for key, value in stored.items() if key not in loaded and key not in values.now}
         for key, member in values.members():
-            is_changed = key not in loaded or repr(member.now) != repr(loaded[key])
-            if key in stored or key in set_keys or is_changed:
+            is_kept = key in stored or key in set_keys or key not in loaded
+            if is_kept or repr(member.now) != repr(loaded[key]):
                 result[key] = self._value(member, (*origin.path, key))
         return result
 
     def _list(self, values: Values, place: ValuePath | None) -> list[Any]:
+        if not any(isinstance(member, dict | list) for member in values.now):
+            return list(values.now)
         members = list(values.members())
         origins = {
             index: self._by_object(member.held, _inside(place, index))
@@ -172,7 +174,7 @@ def _paired(stored: Any, loaded: Any, path: ValuePath) -> Iterator[tuple[ValuePa
     if isinstance(stored, dict) and isinstance(loaded, dict):
         yield path, stored, loaded
         for key, member in loaded.items():
-            if key in stored:
+            if key in stored and isinstance(member, dict | list):
                 yield from _paired(stored[key], member, (*path, key))
     elif isinstance(stored, list) and isinstance(loaded, list):
         for index, member in _matched(stored, loaded):
@@ -224,8 +226,10 @@ def _signature(member: Any, keys: Sequence[str]) -> Any:
 
 def _agree(stored: Any, loaded: Any) -> bool:
     """Whether the model can have read one from the other without changing it."""
+    if stored == loaded:
+        return True
     if isinstance(stored, dict) and isinstance(loaded, dict):
         return all(_agree(member, loaded[key]) for key, member in stored.items() if key in loaded)
     if isinstance(stored, list) and isinstance(loaded, list):
         return len(stored) == len(loaded) and all(map(_agree, stored, loaded))
-    return bool(stored == loaded) or (stored is None and loaded == "")
+    return stored is None and bool(loaded == "")

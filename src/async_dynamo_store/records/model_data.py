@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from copy import deepcopy
 from typing import Any, Generic, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +16,7 @@ from .members import Objects, objects_in
 from .merging import Merging, Values
 from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
-from .storable import storable
+from .storable import copied, storable
 from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, without
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
@@ -170,7 +169,7 @@ class ModelData(Generic[ModelT]):
             return None
 
     def _as_stored(self, values: dict[str, Any]) -> dict[str, Any]:
-        return cast("dict[str, Any]", as_null(values)) if self._empty_strings_as_null else deepcopy(values)
+        return cast("dict[str, Any]", as_null(values)) if self._empty_strings_as_null else copied(values)
 
     def _validate(self, stored: dict[str, Any]) -> ModelT:
         # A strict model takes a date from JSON's text, but not from Python's; what is stored is JSON-like.

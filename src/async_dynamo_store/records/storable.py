@@ -12,14 +12,20 @@ from typing import Any
 from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+_STORED_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+"""The commonest types, for which no function is called: that is a good part of a typed turn."""
+
 
 def storable(native: Any) -> Any:
     """A dumped value with what DynamoDB has no type for (dates, UUIDs, enums …) in pydantic's JSON form."""
     match native:
         case dict():
-            return {storable_key(key): storable(value) for key, value in native.items()}
+            return {
+                storable_key(key): value if type(value) in _STORED_AS_THEY_ARE else storable(value)
+                for key, value in native.items()
+            }
         case list() | tuple() | deque():
-            return [storable(value) for value in native]
+            return [value if type(value) in _STORED_AS_THEY_ARE else storable(value) for value in native]
         case set() | frozenset():
             is_set_of_one_type = any(_are(native, kind) for kind in (str, (int, float, Decimal), bytes))
             return native if is_set_of_one_type else sorted(map(storable, native), key=repr)
@@ -34,6 +40,22 @@ def storable(native: Any) -> Any:
                 return to_jsonable_python(native)
             except PydanticSerializationError:
                 return native  # the codec refuses it, and names the path
+
+
+def copied(value: Any) -> Any:
+    """A copy of what is storable, down to its scalars; `deepcopy` takes four times as long."""
+    match value:
+        case dict():
+            return {
+                key: member if type(member) in _STORED_AS_THEY_ARE else copied(member)
+                for key, member in value.items()
+            }
+        case list():
+            return [member if type(member) in _STORED_AS_THEY_ARE else copied(member) for member in value]
+        case set():
+            return set(value)
+        case _:
+            return value
 
 
 def storable_key(key: Any) -> str:

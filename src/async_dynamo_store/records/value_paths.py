@@ -18,6 +18,8 @@ def found(values: Any, path: ValuePath) -> Any:
 
 def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
     """Where two values differ."""
+    if one == other:
+        return
     if isinstance(one, dict) and isinstance(other, dict):
         for key in one.keys() | other.keys():
             if key in one and key in other:
@@ -27,12 +29,14 @@ def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for index, (member, counterpart) in enumerate(zip(one, other, strict=True)):
             yield from differing(member, counterpart, (*path, index))
-    elif one != other:
+    else:
         yield path
 
 
 def only_in(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
     """The keys that the maps of one value have, and those of the other have not."""
+    if one == other:
+        return
     if isinstance(one, dict) and isinstance(other, dict):
         for key, member in one.items():
             if key not in other:

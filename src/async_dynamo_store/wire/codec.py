@@ -304,13 +304,26 @@ def _values(members: Item) -> dict[str, Any]:
             values[key] = _values(value["M"])
         elif "BOOL" in value:
             values[key] = value["BOOL"]
+        elif "L" in value:
+            values[key] = _list_values(value["L"])
+        elif "NULL" in value:
+            values[key] = None
         else:
             values[key] = decode(value)
     return values
 
 
 def _list_values(members: list[AttributeValue]) -> list[Any]:
-    return [_values(member["M"]) if "M" in member else decode(member) for member in members]
+    return [
+        member["S"]
+        if "S" in member
+        else _values(member["M"])
+        if "M" in member
+        else number(member["N"])
+        if "N" in member
+        else decode(member)
+        for member in members
+    ]
 
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {

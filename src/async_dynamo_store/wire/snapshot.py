@@ -66,7 +66,8 @@ class Snapshot:
         """The bytes of the JSON texts, which are never less than what DynamoDB counts; infinite without them."""
         if not self._rest:
             return math.inf
-        return len(self._rest) + sum(len(key.encode()) + len(text) for key, text in self._members.items())
+        names = len("".join(self._members).encode())
+        return len(self._rest) + names + sum(map(len, self._members.values()))
 
     def _pack(self, rest: Item, members: Item) -> bool:
         try:
