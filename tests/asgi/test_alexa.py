@@ -319,7 +319,7 @@ async def test_certificates_that_cannot_be_had(
         amazon.files["/echo.api/other.pem"] = amazon.files[PATH]
     elif what == "never there":
         amazon.files[PATH] = None
-        monkeypatch.setattr(alexa, "_DOWNLOAD_SECONDS", 0.2)
+        monkeypatch.setattr(alexa, "_DOWNLOAD_SECONDS", 1)
     else:
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     with pytest.raises(VerificationError, match="certificates"):

@@ -161,6 +161,7 @@ async def test_what_is_restored_twice_is_not_the_same_twice(
 ) -> None:
     settings = {
         "VOICE_DB_TABLE_NAME": table_name,
+        "VOICE_DB_TIMEOUT_SECONDS": "60",
         "VOICE_DB_AWS_CONFIG__ENDPOINT_URL": relay.endpoint_url,
         "AWS_ACCESS_KEY_ID": aws_config["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": aws_config["secret_access_key"],

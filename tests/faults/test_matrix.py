@@ -151,7 +151,9 @@ async def each_case(
             )
             for mode in MODES
         }
-        other = await exits.enter_async_context(open_store(aws_config, users.name, **store_options))
+        other = await exits.enter_async_context(
+            open_store(aws_config, users.name, **store_options, timeout_seconds=60)
+        )
         stage = Stage(users, proxy, stores, other)
         found = [(call, origin) for call in calls for origin in (origins if call.before else ("us",))]
         cases = itertools.chain(*await asyncio.gather(*(requests(stage, *call) for call in found)))

@@ -197,7 +197,8 @@ async def test_nobody_is_anonymous() -> None:
     nobody: UserRecord[dict[str, Any]] = UserRecord("", data={})
     assert nobody.is_anonymous
     assert nobody.increment("a.score") == 1
-    assert nobody.data == {"a": {"score": 1}}
+    nobody.append("lines", "a")
+    assert nobody.data == {"a": {"score": 1}, "lines": ["a"]}
     with pytest.raises(StoreError, match="anonymous"):
         await nobody.delete()
     with pytest.raises(StoreError, match="anonymous"):

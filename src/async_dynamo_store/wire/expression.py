@@ -238,12 +238,13 @@ def _writable_path(path: ItemPath, base: Item, written: AbstractSet[ItemPath]) -
     That is one at which the base has no map or list to go into, or where there is a write already: DynamoDB refuses
     document paths that overlap.
     """
-    value: AttributeValue | None = {"M": base}
+    value: AttributeValue = {"M": base}
     for length in range(1, len(path)):
-        value = member_of(value, path[length - 1])
+        member = member_of(value, path[length - 1])
         container = "L" if isinstance(path[length], int) else "M"
-        if value is None or container not in value or path[:length] in written:
+        if member is None or container not in member or path[:length] in written:
             return path[:length]
+        value = member
     return path
 
 

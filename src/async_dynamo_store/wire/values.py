@@ -45,10 +45,8 @@ def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
             return False
 
 
-def member_of(value: AttributeValue | None, key: str | int) -> AttributeValue | None:
+def member_of(value: AttributeValue, key: str | int) -> AttributeValue | None:
     """The member of a map or a list under a key or an index, None where there is none."""
-    if value is None:
-        return None
     if not isinstance(key, int):
         named: Item = value.get("M", {})
         return named.get(key)
