@@ -101,12 +101,14 @@ def _update_request(
         conditions += [Guard((name,), value) for name, value in stored.items() if name not in save.key]
         if bookkeeping.ATTRIBUTE not in stored:
             conditions.append(Guard((bookkeeping.ATTRIBUTE,), None))
+    # Where there is no bookkeeping yet, the write makes it, on the condition that it is still not there.
+    unmade = [mark.unmade(stored)] if bookkeeping.ATTRIBUTE in stored else []
     counts = any(isinstance(change, Increment) for change in save.changes)
     return {
         "Key": save.key,
         "ReturnValues": "ALL_NEW" if counts else "NONE",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        **plan([*save.changes, *with_write], stored, [*conditions, mark.unmade(stored)], after),
+        **plan([*save.changes, *with_write], stored, [*conditions, *unmade], after),
     }
 
 
