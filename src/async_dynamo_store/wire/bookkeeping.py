@@ -149,6 +149,8 @@ def upkeep(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
 
 def stale(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
     """The changes that remove what is out of date: slots of silent writers but for the own one, tokens of version 0.1."""
+    if ATTRIBUTE not in base:
+        return
     silent_since = int((epoch - _SILENT_SECONDS) * 1000)
     floor = find(base, _FLOOR)
     highest = int(floor["N"]) if floor else 0
