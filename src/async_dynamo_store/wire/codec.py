@@ -1,4 +1,4 @@
-"""Python values to DynamoDB's attribute values and back, within DynamoDB's limits."""
+"""Python values to DynamoDB's attribute values and back (`decoding`), within DynamoDB's limits."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from itertools import zip_longest
 from operator import is_
 from typing import Any
 
-from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
+from async_dynamo_store.errors import UnsupportedValueError
 
+from .decoding import decode
 from .numbers import EXACT, number, plain
 from .values import AttributeValue, Item, ItemPath, path_text, same
+
+__all__ = ["MAX_LEVELS", "decode", "encode", "sum_of"]
 
 MAX_LEVELS = 32
 """Levels of nesting in one attribute, the scalar at the bottom counted (AWS, 'Quotas in Amazon DynamoDB',
@@ -289,66 +292,6 @@ _ENCODERS = Encoders(
     }
 )
 _ENCODERS_WITHOUT_EMPTY_STRINGS = Encoders({**_ENCODERS, str: _text_or_null})
-
-
-def _values(members: Item) -> dict[str, Any]:
-    # Without a call for each value of the commonest types: that is a third of the time of a load.
-    values: dict[str, Any] = {}
-    for key, value in members.items():
-        if "S" in value:
-            values[key] = value["S"]
-        elif "N" in value:
-            text = value["N"]
-            values[key] = int(text) if text.isdigit() else number(text)
-        elif "M" in value:
-            values[key] = _values(value["M"])
-        elif "BOOL" in value:
-            values[key] = value["BOOL"]
-        elif "L" in value:
-            values[key] = _list_values(value["L"])
-        elif "NULL" in value:
-            values[key] = None
-        else:
-            values[key] = decode(value)
-    return values
-
-
-def _list_values(members: list[AttributeValue]) -> list[Any]:
-    return [
-        member["S"]
-        if "S" in member
-        else _values(member["M"])
-        if "M" in member
-        else number(member["N"])
-        if "N" in member
-        else decode(member)
-        for member in members
-    ]
-
-
-_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "S": lambda value: value,
-    "N": number,
-    "BOOL": lambda value: value,
-    "NULL": lambda value: None,
-    "M": _values,
-    "L": _list_values,
-    "B": lambda value: value,
-    "SS": set,
-    "NS": lambda value: {number(member) for member in value},
-    "BS": set,
-}
-
-
-def decode(value: AttributeValue) -> Any:
-    """The Python value of an attribute value.
-
-    Raises `UnreadableItemError` for a type that DynamoDB does not have.
-    """
-    for tag, content in value.items():
-        if decoder := _DECODERS.get(tag):
-            return decoder(content)
-    raise UnreadableItemError(f"an attribute value has none of DynamoDB's types: {sorted(value)}", "")
 
 
 def sum_of(value: Any, by: Any, where: str) -> int | float | Decimal:
