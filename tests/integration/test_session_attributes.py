@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import Turn, UnsupportedValueError
-from async_dynamo_store.voice.session_data import check_session_data
+from async_dynamo_store.voice.as_json import check_json
 from tests.integration.conftest import App, MakeApp, Stored
 from tests.unit.requests.sample import sample
 
@@ -59,13 +59,13 @@ OF_A_PLATFORM = (
 @pytest.mark.parametrize(("data", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_is_no_json_is_named(data: Any, message: str) -> None:
     with pytest.raises(UnsupportedValueError) as refused:
-        check_session_data(data)
+        check_json(data, "session.data")
     assert message in str(refused.value)
-    assert "session attributes are JSON" in str(refused.value)
+    assert "what a platform is sent is JSON" in str(refused.value)
 
 
 def test_what_json_holds_is_taken() -> None:
-    check_session_data(TAKEN)
+    check_json(TAKEN, "session.data")
     json.dumps(TAKEN, allow_nan=False, default=float)
 
 

@@ -13,6 +13,7 @@ from async_dynamo_store.errors import (
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
 
+from .as_json import check_json
 from .history import history_item, last_said
 from .requests import (
     NESTED_TOO_DEEPLY,
@@ -25,7 +26,6 @@ from .requests import (
     native_of,
     render_reply,
 )
-from .session_data import check_session_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ class Turn(Generic[DataT]):
         `native` has parts of platforms' own responses, such as a card: `{"alexa": {"response": {"card": …}}}`.
         That of the request's platform is merged into the response: objects key by key, lists one after the
         other, a None takes a part away. Raises ValueError for a platform that there is not, and for what
-        contradicts the rest of the response.
+        contradicts the rest of the response, `UnsupportedValueError` for what is no JSON.
         """
         self._answer(Reply(speech=text), native)
 
@@ -124,9 +124,9 @@ class Turn(Generic[DataT]):
     def _answer(self, reply: Reply, native: Native | None) -> None:
         if native is not None:
             reply.native = native_of(native, self.request.platform)
-            render_reply(
-                self.request, reply
-            )  # what contradicts itself is the handler's error, before the save
+            # What is no JSON, or contradicts itself, is the handler's error, before anything is saved.
+            check_json(reply.native, f"native.{self.request.platform}")
+            render_reply(self.request, reply)
         self.reply = reply
 
     def repeat(self) -> None:
@@ -152,7 +152,7 @@ class Turn(Generic[DataT]):
         """Raise `UnsupportedValueError` where the platform's session attributes cannot hold `session.data`."""
         request, data = self.request, self.session.data
         if self.session.is_of_platform and data:
-            check_session_data(data)
+            check_json(data, "session.data")
         if request.platform in ONCE_PLATFORMS and request.kind != "launch" and data != request.session_data:
             raise UnsupportedValueError(
                 f"{request.platform} takes the session's data at the beginning of a call, and no changes later:"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from async_dynamo_store import Turn
+from async_dynamo_store import Turn, UnsupportedValueError
 from async_dynamo_store.voice.requests import Reply
 from async_dynamo_store.voice.requests.native import merged
 from tests.unit.requests.sample import SAMPLES, parsed
@@ -189,6 +189,15 @@ def test_what_contradicts_the_rest_is_the_handlers_error(
     with pytest.raises(ValueError, match=message):
         answer(answered, said, native)
     assert answered.reply == Reply()
+
+
+def test_what_is_no_json_is_found_before_the_save() -> None:
+    answered = turn("alexa/intent")
+    with pytest.raises(UnsupportedValueError, match=r"^native\.….* is of the type set"):
+        answered.tell("Hm?", native={"alexa": {"response": {"card": {1, 2}}}})
+    assert answered.reply == Reply()
+    answered.send({"messenger": {"message": {"any": {1, 2}}}})
+    assert answered.render()["response"] == {}
 
 
 def test_a_video_is_launched_without_a_word_on_the_session() -> None:

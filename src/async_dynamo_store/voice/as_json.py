@@ -1,4 +1,4 @@
-"""What a platform's session attributes can hold: JSON."""
+"""What goes to a platform is JSON: session attributes and native output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEVELS = 100
 """Far more than any platform passes on, and far fewer than Python's recursion allows."""
 
 
-def check_session_data(value: Any, path: str = "session.data", level: int = 0) -> None:
+def check_json(value: Any, path: str, level: int = 0) -> None:
     """Raise `UnsupportedValueError` for what is no JSON, with the place.
 
     A Decimal is written as a number, as Lambda's own runtime does.
@@ -21,15 +21,15 @@ def check_session_data(value: Any, path: str = "session.data", level: int = 0) -
         for key, item in value.items():
             if not isinstance(key, str):
                 raise _refused(f"a dict with a key {_kind(key)}", "Use str keys", path)
-            check_session_data(item, f"{path}.{key}", _deeper(level, path))
+            check_json(item, f"{path}.{key}", _deeper(level, path))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            check_session_data(item, f"{path}[{index}]", _deeper(level, path))
+            check_json(item, f"{path}[{index}]", _deeper(level, path))
     elif isinstance(value, float | Decimal):
         if not math.isfinite(value):
             raise _refused("a number that JSON has not", "Use None for no number", path)
     elif value is not None and not isinstance(value, str | int):
-        raise _refused(_kind(value), "Store it as a str or a number, or keep it in user.data", path)
+        raise _refused(_kind(value), "Make a str or a number of it", path)
 
 
 def _deeper(level: int, path: str) -> int:
@@ -45,6 +45,4 @@ def _kind(value: object) -> str:
 
 
 def _refused(what: str, remedy: str, path: str) -> UnsupportedValueError:
-    return UnsupportedValueError(
-        f"{path} is {what}; the platform's session attributes are JSON. {remedy}.", path
-    )
+    return UnsupportedValueError(f"{path} is {what}, and what a platform is sent is JSON. {remedy}.", path)
