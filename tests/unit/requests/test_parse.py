@@ -618,6 +618,22 @@ def slot_in_slots(levels: int) -> Any:
     return slot
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"call": {"call_id": "rc-1"}},
+        {"call": {"call_id": "rc-1"}, "name": "add_score"},
+        {"event": "call_inbound"},
+        {"event": "call_inbound", "call_inbound": "none"},
+        {"message": {"text": "hello"}},
+        {"message": "assistant-request"},
+    ],
+)
+def test_what_looks_like_a_phone_agents_message(raw: dict[str, Any]) -> None:
+    with pytest.raises(UnknownRequestError):
+        parse_request(raw)
+
+
 def test_more_events_than_messenger_sends() -> None:
     event = {"sender": {"id": "1"}, "message": {"text": "a"}}
     for raw in ({"object": "page", "entry": [{"messaging": [event] * 1001}]}, {"messaging": [event] * 1001}):
