@@ -22,8 +22,8 @@ demo: $(VENV)/demo.stamp ## a skill that remembers its users, on an embedded Dyn
 test: $(VENV)/dev.stamp engines ## the whole suite on every engine, with coverage
 	$(PY) -m pytest --cov $(ARGS)
 
-test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, few examples
-	$(PY) -m pytest --one-engine --hypothesis-profile=few -m "not server and not soak and not interop and not packaging" $(ARGS)
+test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, no faults, few examples
+	$(PY) -m pytest --one-engine --hypothesis-profile=few --ignore=tests/faults --ignore=tests/fast --ignore=tests/asgi -m "not server and not soak and not interop and not packaging" $(ARGS)
 
 test-stock: $(VENV)/dev.stamp engines ## what meets an engine, with the fast path off
 	$(PY) -m pytest --one-engine --stock-path tests/engines $(ARGS)

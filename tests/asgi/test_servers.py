@@ -23,7 +23,7 @@ from tests.engine_process import HOST, free_port, wait_until_it_accepts
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import sample
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.server]
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30

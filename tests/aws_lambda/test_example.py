@@ -20,7 +20,7 @@ from tests.faults.proxy import Fault, FaultProxy
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.server]
 
 EXAMPLE = ROOT / "examples" / "lambda"
 TEMPLATE = EXAMPLE / "template.yaml"

@@ -13,6 +13,8 @@ import pytest
 
 from async_dynamo_store import AsyncDynamoStore
 
+pytestmark = pytest.mark.server
+
 CONFIG: dict[str, Any] = {"type": "embedded", "table_name": "Users", "timeout_seconds": 60}
 
 
