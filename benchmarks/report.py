@@ -32,6 +32,19 @@ def as_json(result: Any, command: str, machine: dict[str, Any]) -> dict[str, Any
     }
 
 
+def write_rows(question: str, command: str, machine: dict[str, Any], **found: Any) -> None:
+    """Write what a command without contenders has found, over its result of before."""
+    result = {
+        "question": question,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "machine": machine,
+        "versions": versions(),
+        **found,
+    }
+    (RESULTS / f"{question}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
 def write(result: dict[str, Any], folder: Path) -> Path:
     """Write the result into `folder`, over the one of the same question, back end and event loop."""
     options = result["options"]

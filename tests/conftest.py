@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
+from tests.faults.proxy import FaultProxy
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -234,6 +235,13 @@ async def drop_table(name: str, aws_config: dict[str, str]) -> None:
     async with open_client(aws_config) as client:
         with suppress(client.exceptions.ResourceNotFoundException):
             await client.delete_table(TableName=name)
+
+
+@pytest.fixture
+async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
+    """On the way to the engine; it keeps a log of the requests, and can fail them."""
+    async with FaultProxy(engine.endpoint_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 import tracemalloc
-from datetime import UTC, datetime
 from typing import Any
 
 from async_dynamo_store import VoiceApp
@@ -15,7 +13,7 @@ from async_dynamo_store.integrations.verification import HttpRequest, Verificati
 from async_dynamo_store.voice.requests import Platform, Request
 from benchmarks import report
 from benchmarks.hostile_bodies.bodies import bodies
-from benchmarks.machine import machine, versions
+from benchmarks.machine import machine
 
 AT_ONCE = 50
 PLATFORMS: tuple[Platform, ...] = (
@@ -113,16 +111,8 @@ def main() -> None:
             f" {row['seconds_of_50']:>8.2f} s of {AT_ONCE} {row['megabytes']:>7} MB"
             f" | verified: {row['verified_status']} {row['verified_seconds']:>7.3f} s"
         )
-    result = {
-        "question": "hostile_bodies",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": "python -m benchmarks.hostile_bodies",
-        "machine": before,
-        "versions": versions(),
-        "rows": rows,
-    }
-    path = report.RESULTS / "hostile_bodies.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    command = "python -m benchmarks.hostile_bodies"
+    report.write_rows("hostile_bodies", command, before, rows=rows)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 
 from benchmarks import report
 from benchmarks.backends import dynamodb_local
-from benchmarks.machine import machine, versions
+from benchmarks.machine import machine
 from benchmarks.processes import ENVIRONMENT, python, start
 from benchmarks.scan.worker import KINDS
 from benchmarks.user_item import SMALLEST, user_item, wire_form
@@ -60,16 +59,8 @@ def main() -> None:
                 row = measured(kind, endpoint, options.users) | {"round": number}
                 rows.append(row)
                 print(row, flush=True)
-    result = {
-        "question": "scan",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": f"python -m benchmarks.scan --users {options.users} --rounds {options.rounds}",
-        "machine": before,
-        "versions": versions(),
-        "item_bytes": SMALLEST,
-        "rows": rows,
-    }
-    (report.RESULTS / "scan.json").write_text(json.dumps(result, indent=1) + "\n")
+    command = f"python -m benchmarks.scan --users {options.users} --rounds {options.rounds}"
+    report.write_rows("scan", command, before, item_bytes=SMALLEST, rows=rows)
 
 
 if __name__ == "__main__":

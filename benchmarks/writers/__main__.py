@@ -16,13 +16,12 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
 from benchmarks.backends import dynamodb_local
-from benchmarks.machine import machine, versions
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[2]
 FORMER = "7d2ae34"
@@ -87,16 +86,10 @@ def main() -> None:
                 parts = counted(source, endpoint, f"{design}-{writers}", writers, writes)
                 rows.append({"design": design, "writers": writers, "parts": parts})
                 print(row(design, writers, parts), flush=True)
-    result = {
-        "question": "writers",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": f"python -m benchmarks.writers --writes {options.writes} --former-writes {options.former_writes}",
-        "machine": before,
-        "versions": versions(),
-        "former": FORMER,
-        "rows": rows,
-    }
-    (report.RESULTS / "writers.json").write_text(json.dumps(result, indent=1) + "\n")
+    command = (
+        f"python -m benchmarks.writers --writes {options.writes} --former-writes {options.former_writes}"
+    )
+    report.write_rows("writers", command, before, former=FORMER, rows=rows)
 
 
 if __name__ == "__main__":

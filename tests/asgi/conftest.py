@@ -13,17 +13,9 @@ import pytest
 
 from async_dynamo_store import AsyncDynamoStore, Turn, VoiceApp
 from async_dynamo_store.integrations.asgi_messages import ASGIApp, Message
-from tests.conftest import Engine
 from tests.faults.proxy import FaultProxy
 
 MakeStore = Callable[..., AsyncDynamoStore[Any]]
-
-
-@pytest.fixture
-async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
-    """On the way to the engine; it keeps a log of the requests."""
-    async with FaultProxy(engine.endpoint_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

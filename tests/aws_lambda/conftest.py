@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,19 +15,10 @@ from tests.aws_lambda.runtime_api import Function, function
 from tests.fast.certificates import Certificates
 from tests.faults.proxy import FaultProxy
 
-if TYPE_CHECKING:
-    from tests.conftest import Engine
-
 # Amazon's runtime interface client is to be had for Linux, where Lambda runs.
 collect_ignore = [] if sys.platform == "linux" else ["test_example.py", "test_runtime.py"]
 
 StartFunction = Callable[..., AbstractAsyncContextManager[Function]]
-
-
-@pytest.fixture
-async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
-    async with FaultProxy(engine.endpoint_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tests.faults.proxy import FaultProxy
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-    from tests.conftest import Engine
 
 MakeStore = Callable[..., AsyncDynamoStore[Any]]
 Item = dict[str, Any]
@@ -116,13 +115,6 @@ async def make_store(table_name: str, aws_config: dict[str, str]) -> AsyncIterat
 def store(make_store: MakeStore) -> AsyncDynamoStore[Any]:
     """A store with the defaults."""
     return make_store()
-
-
-@pytest.fixture
-async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
-    """On the way to the engine; it keeps a log of the requests, and can let something happen between two."""
-    async with FaultProxy(engine.endpoint_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

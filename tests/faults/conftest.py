@@ -11,12 +11,10 @@ import botocore.retryhandler
 import pytest
 
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import UsersTable, session
+from tests.faults.table import UsersTable, straight
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
-
-    from tests.conftest import Engine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,12 +36,6 @@ def retries_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
-    async with FaultProxy(engine.endpoint_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def proxied_aws_config(aws_config: dict[str, str], proxy: FaultProxy) -> dict[str, str]:
     """`aws_config`, by way of the proxy."""
     return aws_config | {"endpoint_url": proxy.endpoint_url}
@@ -52,13 +44,7 @@ def proxied_aws_config(aws_config: dict[str, str], proxy: FaultProxy) -> dict[st
 @pytest.fixture
 async def raw_client(aws_config: dict[str, str]) -> AsyncIterator[DynamoDBClient]:
     """A client straight to the engine, quickly made."""
-    async with session().client(
-        "dynamodb",
-        aws_access_key_id=aws_config["access_key_id"],
-        aws_secret_access_key=aws_config["secret_access_key"],
-        region_name=aws_config["region"],
-        endpoint_url=aws_config["endpoint_url"],
-    ) as client:
+    async with straight(aws_config) as client:
         yield client
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,17 @@ def session() -> aioboto3.Session:
     shared = aioboto3.Session()
     shared._session.set_default_client_config(AioConfig(max_pool_connections=500))
     return shared
+
+
+def straight(aws_config: dict[str, str]) -> AbstractAsyncContextManager[DynamoDBClient]:
+    """A client of the engine itself, past any proxy, quickly made."""
+    return session().client(
+        "dynamodb",
+        aws_access_key_id=aws_config["access_key_id"],
+        aws_secret_access_key=aws_config["secret_access_key"],
+        region_name=aws_config["region"],
+        endpoint_url=aws_config["endpoint_url"],
+    )
 
 
 def open_store(

@@ -11,7 +11,6 @@ import json
 import re
 import time
 from collections import Counter
-from contextlib import AbstractAsyncContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
@@ -34,7 +33,7 @@ from async_dynamo_store import (
 from async_dynamo_store.layouts import LAYOUTS, LayoutName
 from async_dynamo_store.wire.codec import decode, encode
 from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.table import open_store, session
+from tests.faults.table import open_store, straight
 from tests.unit.requests.sample import sample
 
 if TYPE_CHECKING:
@@ -580,17 +579,6 @@ async def one_history(
                 await proxy.heal()
                 await history.check()
         await client.delete_table(TableName=table_name)
-
-
-def straight(aws_config: dict[str, str]) -> AbstractAsyncContextManager[DynamoDBClient]:
-    """A client past the proxy."""
-    return session().client(
-        "dynamodb",
-        aws_access_key_id=aws_config["access_key_id"],
-        aws_secret_access_key=aws_config["secret_access_key"],
-        region_name=aws_config["region"],
-        endpoint_url=aws_config["endpoint_url"],
-    )
 
 
 def test_every_history_is_one_that_could_be(aws_config: dict[str, str], table_name: str) -> None:

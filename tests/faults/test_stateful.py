@@ -29,7 +29,7 @@ from async_dynamo_store import (
 )
 from tests.faults.model import GONE, Data, Path, counted, find, fits, merged, put
 from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.table import UsersTable, open_store, session
+from tests.faults.table import UsersTable, open_store, straight
 
 MODES = ("merge", "merge", "raise", "overwrite")
 PATHS: list[Path] = [("a",), ("sum",), ("m", "x"), ("m", "dot.ted"), ("m", "n", "x"), ("a", "x")]
@@ -162,15 +162,7 @@ class World:
     async def __aenter__(self) -> Self:
         aws, enter = self.aws_config, self.exits.enter_async_context
         self.proxy = await enter(FaultProxy(aws["endpoint_url"]))
-        client = await enter(
-            session().client(
-                "dynamodb",
-                aws_access_key_id=aws["access_key_id"],
-                aws_secret_access_key=aws["secret_access_key"],
-                region_name=aws["region"],
-                endpoint_url=aws["endpoint_url"],
-            )
-        )
+        client = await enter(straight(aws))
         self.users = UsersTable(client, self.table_name)
         await self.users.create()
         proxied = aws | {"endpoint_url": self.proxy.endpoint_url}

@@ -12,23 +12,16 @@ import pytest
 from async_dynamo_store import VoiceApp
 from async_dynamo_store.wire.codec import decode, encode
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import session
+from tests.faults.table import straight
 from tests.unit.requests.sample import sample
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-    from tests.conftest import Engine
 
 App = VoiceApp[Any]
 MakeApp = Callable[..., App]
 ANNA = "amzn1.ask.account.ANNA"
-
-
-@pytest.fixture
-async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
-    async with FaultProxy(engine.endpoint_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -86,13 +79,7 @@ class Stored:
 
 @pytest.fixture
 async def stored(aws_config: dict[str, str], table_name: str) -> AsyncIterator[Stored]:
-    async with session().client(
-        "dynamodb",
-        aws_access_key_id=aws_config["access_key_id"],
-        aws_secret_access_key=aws_config["secret_access_key"],
-        region_name=aws_config["region"],
-        endpoint_url=aws_config["endpoint_url"],
-    ) as client:
+    async with straight(aws_config) as client:
         yield Stored(client, table_name)
 
 

@@ -131,6 +131,8 @@ def _new_lists(
     """The lists that are in `after` where nothing is in `before`, in maps in maps."""
     for key, value in after.items():
         old = before.get(key)
+        if value is old:  # what did not change is encoded as the very object that was stored
+            continue
         if "M" in value and (old is None or "M" in old):
             yield from _new_lists(old["M"] if old else {}, value["M"], (*here, key))
         elif "L" in value and old is None:
