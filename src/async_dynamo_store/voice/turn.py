@@ -12,8 +12,8 @@ from async_dynamo_store.errors import (
 )
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
+from async_dynamo_store.wire.json_values import check_json
 
-from .as_json import check_json
 from .history import history_item, last_said
 from .requests import (
     NESTED_TOO_DEEPLY,
