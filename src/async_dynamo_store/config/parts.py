@@ -161,6 +161,13 @@ class GlobalSecondaryIndex(Model):
         return self
 
 
+_OF_CONVERSATIONS = {
+    *("userId", "entry", "token", "createdAt"),
+    *("id", "generation"),
+    *("edit", "messages", "parts", "poppedAt"),
+}
+
+
 class Conversations(Model):
     """The table of the transcripts.
 
@@ -170,3 +177,9 @@ class Conversations(Model):
 
     table_name: TableName | None = None
     ttl: Ttl | None = None
+
+    @model_validator(mode="after")
+    def _expiry_has_its_own_attribute(self) -> Self:
+        if self.ttl and self.ttl.attribute in _OF_CONVERSATIONS:
+            raise ValueError(f"the attribute {self.ttl.attribute!r} has its own use in the table of conversations")
+        return self

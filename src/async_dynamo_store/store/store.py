@@ -324,12 +324,17 @@ class AsyncDynamoStore(Generic[DataT]):
     def install(self, pipeline: PipelineLike) -> None:
         """Load each turn's user at the stage `user.load`, and save it at `user.save`."""
         if self.config.implicit_save:
-            turns = Turns(self.config, self._load_turn, self.save, self._elements.anonymous)
+            turns = Turns(
+                self.config, self._load_turn, self.save, self._elements.anonymous, self._conversation_of_turn
+            )
             pipeline.use("user.load", turns.load)
             pipeline.use("user.save", turns.save)
 
     async def _load_turn(self, user_id: str, prefix: str) -> UserRecord[DataT]:
         return await self._users.load(user_id, self._keys.of(user_id, prefix))
+
+    def _conversation_of_turn(self, user_id: str, prefix: str, conversation_id: str) -> Conversation:
+        return self._conversations.conversation(user_id, self._keys.of(user_id, prefix), conversation_id)
 
     async def _find_aws(self) -> AwsConfig | None:
         if self.config.type == "dynamodb":

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from .entries import Entry
-from .last_turns import Fits, in_bytes, last_turns, starts_turn
+from .last_turns import Fits, last_turns, starts_turn
 from .packing import Message, check_messages, packed
 from .reading import Reader
 from .spoken import as_heard, is_reply
@@ -86,12 +86,8 @@ class Conversation:
         JSON. `max_tokens` is a function of the messages that says whether they are few enough, such as
         `lambda messages: count(messages) <= 8000`. Turns that do not fit are left out, oldest first, each whole.
         """
-        if n < 1:
-            raise ValueError(f"n is {n}; ask for one turn or more")
         messages = await self._reader.read(partial(self._messages, turns=n)) or []
-        limits = [in_bytes(max_bytes)] if max_bytes is not None else []
-        limits += [max_tokens] if max_tokens else []
-        return last_turns(messages, n, lambda end: all(fits(end) for fits in limits))
+        return last_turns(messages, n, max_bytes, max_tokens)
 
     async def pop(self) -> Message | None:
         """Take the last message out and return it; None where there is none."""

@@ -17,22 +17,29 @@ def starts_turn(message: Message) -> bool:
     return message.get("role") == "user" and not any(_results(message))
 
 
-def last_turns(messages: list[Message], n: int, fits: Fits) -> list[Message]:
+def last_turns(
+    messages: list[Message], n: int, max_bytes: int | None, max_tokens: Fits | None
+) -> list[Message]:
     """The longest end of the messages that has at most `n` turns, fits, and parts no tool call from its result.
 
     A turn begins with a user's message and ends before the next one's. What precedes the first is in no turn.
     """
+    if n < 1:
+        raise ValueError(f"n is {n}; ask for one turn or more")
     starts = [index for index, message in enumerate(messages) if starts_turn(message)][-n:]
     for start in starts:
         end = messages[start:]
-        if _is_whole(end) and fits(end):
+        if (
+            _is_whole(end)
+            and (max_bytes is None or _bytes(end) <= max_bytes)
+            and (max_tokens is None or max_tokens(end))
+        ):
             return end
     return []
 
 
-def in_bytes(limit: int) -> Fits:
-    """Whether the messages have at most so many bytes as JSON."""
-    return lambda messages: len(json.dumps(messages, ensure_ascii=False).encode()) <= limit
+def _bytes(messages: list[Message]) -> int:
+    return len(json.dumps(messages, ensure_ascii=False).encode())
 
 
 def _is_whole(messages: Sequence[Message]) -> bool:
