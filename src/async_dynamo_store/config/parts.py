@@ -181,5 +181,7 @@ class Conversations(Model):
     @model_validator(mode="after")
     def _expiry_has_its_own_attribute(self) -> Self:
         if self.ttl and self.ttl.attribute in _OF_CONVERSATIONS:
-            raise ValueError(f"the attribute {self.ttl.attribute!r} has its own use in the table of conversations")
+            raise ValueError(
+                f"the attribute {self.ttl.attribute!r} has its own use in the table of conversations"
+            )
         return self

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from async_dynamo_store.errors import BackendError
 from async_dynamo_store.records.deliveries import is_noted
-from async_dynamo_store.records.loaded import StoredTurn
+from async_dynamo_store.records.loaded import State, StoredTurn
 from async_dynamo_store.records.record import DataT, Session, UserRecord
 
 from .conversations.of_turn import TurnConversation
@@ -90,13 +90,13 @@ class TurnLike(Protocol[DataT]):
     @user.setter
     def user(self, record: UserRecord[DataT]) -> None: ...
 
-    @property
-    def conversation(self) -> TurnConversation:
-        """The conversation of the turn's session."""
+    def begin_conversation(self, conversation: TurnConversation) -> None:
+        """Give the turn the conversation of its session."""
         ...
 
-    @conversation.setter
-    def conversation(self, conversation: TurnConversation) -> None: ...
+    async def save_conversation(self) -> None:
+        """Store what was appended to the conversation."""
+        ...
 
     async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
         """What the user's item keeps of this turn, in the shapes of a layout."""
@@ -148,12 +148,11 @@ class Turns(Generic[DataT]):
             turn.user = await self._load_or_do_without(request.user_id, prefix)
         loaded = turn.user.loaded
         if request.user_id is None or loaded is None:
-            turn.conversation = TurnConversation(None)
+            turn.begin_conversation(TurnConversation(None))
         else:
             session = request.session_id or request.platform
-            turn.conversation = TurnConversation(
-                partial(self._conversation, request.user_id, prefix, session)
-            )
+            conversation = partial(self._conversation, request.user_id, prefix, session)
+            turn.begin_conversation(TurnConversation(conversation))
         turn.is_repeated = bool(
             loaded and request.delivery_id and is_noted(request.delivery_id, loaded.part(()))
         )
@@ -170,7 +169,8 @@ class Turns(Generic[DataT]):
         stored = await turn.stored_turn(self._layout, self._history_elements)
         loaded.remember(stored, turn.request.delivery_id)
         await self._save(turn.user)
-        await turn.conversation.save()
+        if loaded.state is not State.DELETED_BY_ITS_TURN:
+            await turn.save_conversation()
 
     def _warn_of_what_nobody_keeps(self, turn: TurnLike[DataT]) -> None:
         """Once for a platform: a handler has changed the data of a user whom the request does not name."""

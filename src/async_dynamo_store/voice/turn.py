@@ -91,9 +91,14 @@ class Turn(Generic[DataT]):
             raise UserNotLoadedError(_NOT_LOADED)
         return self._conversation
 
-    @conversation.setter
-    def conversation(self, conversation: TurnConversation) -> None:
+    def begin_conversation(self, conversation: TurnConversation) -> None:
+        """Give the turn the conversation of its session."""
         self._conversation = conversation
+
+    async def save_conversation(self) -> None:
+        """Store what was appended to the conversation."""
+        if self._conversation:
+            await self._conversation.save()
 
     @property
     def store(self) -> AsyncDynamoStore[DataT]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TurnConversation:
     """The transcript of a turn's session. What is appended is stored after the turn's user, as one entry.
 
-    Nothing is stored when the handler raises. An anonymous user's conversation holds what the turn itself appends. For
+    Nothing is stored when the handler raises, or has deleted the user. An anonymous user's conversation holds what the turn itself appends. For
     `pop`, `clear` and `interrupted`, which write at once, there is `turn.store.conversation(user_id, id)`.
     """
 
