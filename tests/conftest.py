@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -69,6 +70,9 @@ def missing_engines() -> dict[str, str]:
         missing["dynamodb-local"] = str(reason)
     return missing
 
+
+# They need an environment of their own: `make agents`.
+collect_ignore = [] if find_spec("pipecat") else ["agents"]
 
 ENGINES = pytest.StashKey[Engines]()
 

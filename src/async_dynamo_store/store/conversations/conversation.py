@@ -12,7 +12,7 @@ from .last_turns import Fits, last_turns, starts_turn
 from .packing import Message, check_messages, packed
 from .reading import Reader
 from .spoken import as_heard, is_reply
-from .writing import Writer, dead
+from .writing import NewEntry, Writer, dead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -63,8 +63,12 @@ class Conversation:
         """
         checked = check_messages(messages)
         if checked:
-            root = await self._write(partial(self._writer.append, packed(checked)))
-            self.created_at = root.created_at
+            await self.store(NewEntry(packed(checked)))
+
+    async def store(self, new: NewEntry) -> None:
+        """Store an entry; one whose storing has failed may be given again, and is stored once."""
+        root = await self._write(partial(self._writer.append, new))
+        self.created_at = root.created_at
 
     async def messages(self, limit: int | None = None) -> list[Message]:
         """The messages, or the last `limit` of them, oldest first.

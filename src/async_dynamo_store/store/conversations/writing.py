@@ -5,7 +5,7 @@ Each function here is a part of one operation, whose time budget the caller sets
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """Where the next entry goes, as far as this writer knows."""
+class End:
+    """Where the next entry goes, as far as a writer knows."""
 
     root: Root
     number: int
+
+
+@dataclass(slots=True)
+class NewEntry:
+    """What is to be appended, once, however often it is sent.
+
+    `start` is where it was first tried to be put: what was put there and not answered is found from there on.
+    """
+
+    content: bytes
+    token: str = field(default_factory=new_token)
+    start: End | None = None
 
 
 class Writer:
@@ -41,34 +53,34 @@ class Writer:
         self._entries = entries
         self._log = log
         self._reader = reader
-        self._end: _End | None = None
+        self._end: End | None = None
         self.forgotten = False
 
-    async def append(self, content: bytes) -> Root:
+    async def append(self, new: NewEntry) -> Root:
         """Put an entry at the end; returns the root that it is under.
 
         The root is read after the entry was put: only so it is sure that the entry is not in a generation that had been
         cleared before, and not of a user who had been forgotten.
         """
         now = datetime.now(UTC)
-        token = new_token()
         if self._is_forgotten():
             raise _forgotten()
         while True:
-            end = self._end
+            end = new.start or self._end
             if end is None or is_over(end.root.expires_at, now):
                 end = await self._find_end(now)
-            placed = await self._put(end, token, content, now)
+            was_sent, new.start = new.start is not None, end
+            placed = await self._put(end, new, now, may_be_there=was_sent)
             root = await self._reader.root()
             if root and not self._is_forgotten() and root.generation == end.root.generation:
-                self._end = _End(await self._kept_alive(root, now), placed.number + 1)
+                self._go_on(await self._kept_alive(root, now), placed.number + 1)
                 return root
             await self.remove(placed)
             if self._is_forgotten() or not _is_of(root, end.root):
                 self.forgotten = True
                 await self._log.remove(self._entries.root_key, end.root.token)
                 raise _forgotten()
-            self._end = None
+            self._end = new.start = None
 
     async def replace(self, entry: Entry, content: bytes | None, now: datetime) -> bool:
         """Write other messages over an entry, or take them all out; False when somebody else was first."""
@@ -101,7 +113,7 @@ class Writer:
                 self._entries.root_item(cleared), "generation", was=root.generation
             )
             if there is None:
-                self._end = _End(cleared, 0)
+                self._end = End(cleared, 0)
                 return cleared
             root = self._entries.read_root(there or None, now)
         return None
@@ -109,28 +121,33 @@ class Writer:
     def _is_forgotten(self) -> bool:
         return self.forgotten
 
-    async def _find_end(self, now: datetime) -> _End:
+    async def _find_end(self, now: datetime) -> End:
         root = await self._reader.root()
         if root is None:
             token = new_token()
             root = Root(self._entries.id, token, token, now, self._entries.expires_at(now))
             there = await self._log.put_new(self._entries.root_item(root), token, self._entries.alive(now))
             if there is None:
-                return _End(root, 0)
+                return End(root, 0)
             root = self._entries.read_root(there, now) or root
-        return _End(root, await self._next_number(root))
+        return End(root, await self._next_number(root))
 
     async def _next_number(self, root: Root) -> int:
         newest = await self._log.newest(self._entries.generation(root.generation))
         return 0 if newest is None else self._entries.read_entry(newest).number + 1
 
-    async def _put(self, end: _End, token: str, content: bytes, now: datetime) -> Entry:
-        parts = _in_parts(content)
+    def _go_on(self, root: Root, number: int) -> None:
+        """The next entry goes behind this one, or where this writer knows others to be."""
+        known = self._end.number if self._end and self._end.root.generation == root.generation else 0
+        self._end = End(root, max(number, known))
+
+    async def _put(self, end: End, new: NewEntry, now: datetime, *, may_be_there: bool) -> Entry:
+        parts = _in_parts(new.content)
         entry = Entry(
             self._entries.sort_key(end.root.generation, end.number),
-            token,
-            edit=token,
-            messages=None if parts else as_attribute(content),
+            new.token,
+            edit=new.token,
+            messages=None if parts else as_attribute(new.content),
             parts=len(parts),
             popped_at=None,
             expires_at=self._entries.expires_at(now),
@@ -138,10 +155,11 @@ class Writer:
         )
         await self._put_parts(entry, parts)
         refused = 0
-        while await self._log.put_new(self._entries.entry_item(entry), token) is not None:
+        while await self._log.put_new(self._entries.entry_item(entry), new.token) is not None:
             refused += 1
-            # The next number is free as a rule; whoever has not written for long asks for the end.
-            far = refused % 2 == 0
+            # The next number is free as a rule; whoever has not written for long asks for the end, unless what is looked
+            # for may lie before it.
+            far = refused % 2 == 0 and not may_be_there
             number = await self._next_number(end.root) if far else entry.number + 1
             entry = replace(entry, sort_key=self._entries.sort_key(end.root.generation, number))
             await pause(refused)
