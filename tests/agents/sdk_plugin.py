@@ -46,4 +46,4 @@ class Session(DynamoDBSession):
         """The store is closed with the process."""
 
 
-agents.SQLiteSession = Session  # type: ignore[misc,assignment]  # that is what this plugin is for
+agents.SQLiteSession = Session

@@ -11,6 +11,7 @@ from pipecat.frames.frames import (
     FunctionCallInProgressFrame,
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
@@ -75,9 +76,9 @@ def says(text: str) -> list[Frame]:
     return [
         UserStartedSpeakingFrame(),
         TranscriptionFrame(text=text, user_id="", timestamp="", finalized=True),
-        SleepFrame(sleep=0.05),
+        SleepFrame(sleep=0.2),
         UserStoppedSpeakingFrame(),
-        SleepFrame(sleep=0.1),
+        SleepFrame(sleep=0.2),
     ]
 
 
@@ -85,7 +86,7 @@ class Talk:
     """A pipeline of a call, with what is said put in where speech-to-text would."""
 
     def __init__(self, call: PipecatCall[Any], script: list[Any], *, with_processor: bool) -> None:
-        self.context = LLMContext([SYSTEM, *call.earlier])  # type: ignore[list-item]  # messages as they were
+        self.context = LLMContext([SYSTEM, *call.earlier])
         self.model = ScriptedModel(script)
         params = LLMUserAggregatorParams(user_turn_strategies=ExternalUserTurnStrategies())
         aggregators = LLMContextAggregatorPair(self.context, user_params=params)
@@ -123,6 +124,18 @@ async def test_a_call_is_stored_and_the_next_one_knows_it(
     assert told(await again.conversation.messages()) == ["Me again", "Welcome back."]
 
 
+@both
+async def test_a_reply_is_stored_as_far_as_it_came(
+    store: AsyncDynamoStore[Any], *, with_processor: bool
+) -> None:
+    """The model's text arrives as it is spoken; the caller speaks over the rest."""
+    async with await PipecatCall.begin(store, "+431", "call 1") as call:
+        talk = Talk(call, [], with_processor=with_processor)
+        spoken = [LLMFullResponseStartFrame(), LLMTextFrame("I think"), SleepFrame(sleep=0.2)]
+        await run_test(talk.pipeline, frames_to_send=[*spoken, InterruptionFrame(), SleepFrame(sleep=0.2)])
+    assert told(await call.conversation.messages()) == ["I think"]
+
+
 async def test_a_tool_that_has_no_result_yet_is_not_stored(store: AsyncDynamoStore[Any]) -> None:
     async with await PipecatCall.begin(store, "+431", "call 1") as call:
         await Talk(call, [("add_points", None)], with_processor=True).hear("Three points, please")
@@ -131,14 +144,14 @@ async def test_a_tool_that_has_no_result_yet_is_not_stored(store: AsyncDynamoSto
 
 async def test_a_context_that_is_summarized_goes_on(store: AsyncDynamoStore[Any]) -> None:
     call = await PipecatCall.begin(store, "+431", "call 1")
-    context = LLMContext([SYSTEM])  # type: ignore[list-item]  # a message
+    context = LLMContext([SYSTEM])
     call.record_new(context)
     context.add_messages([{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}])
     call.record_new(context)
     call.record_new(context)
     context.set_messages(
         [SYSTEM, {"role": "user", "content": "summary"}, {"role": "assistant", "content": "2"}]
-    )  # type: ignore[list-item]  # messages
+    )
     context.add_messages([{"role": "user", "content": "3"}, {"role": "system", "content": "aside"}])
     call.record_new(context)
     context.set_messages([])

@@ -12,7 +12,7 @@ In place of `record`, a `ConversationProcessor(call, context)` in the pipeline d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from async_dynamo_store.records.record import DataT
 
@@ -78,7 +78,8 @@ class PipecatCall(Call[DataT]):
         The first time, what is there already is only noted: the instructions, and what was said before. A tool call is
         stored when its result is there.
         """
-        messages = [message for message in context.get_messages() if isinstance(message, dict)]
+        every = cast("list[Any]", context.get_messages())
+        messages: list[Message] = [message for message in every if isinstance(message, dict)]
         if not self._is_begun:
             self._is_begun = True
             self._last = messages[-1] if messages else None
@@ -111,7 +112,7 @@ class ConversationProcessor(FrameProcessor):
 
     async def cleanup(self) -> None:
         """Wait for what is not stored yet."""
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]  # Pipecat's own
         self._call.record_new(self._context)
         await self._call.aclose()
 
