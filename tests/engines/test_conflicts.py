@@ -508,7 +508,7 @@ class TestUpdate:
     async def test_who_never_gets_through_is_told(
         self, watched: MakeStore, store: Store, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("async_dynamo_store.store.store._UPDATE_TRIES", 3)
+        monkeypatch.setattr("async_dynamo_store.store.users._UPDATE_TRIES", 3)
         await store_data(store, {"n": 1})
         proxy.fail("UpdateItem", None, times=3, before=lambda: store.increment("u1", "n"))
         with pytest.raises(ConflictError):

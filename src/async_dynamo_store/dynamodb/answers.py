@@ -292,6 +292,11 @@ _BY_EXCEPTION: Mapping[str, tuple[type[BackendError], str]] = {
 """By the name of an exception of botocore's or orjson's, or of one of its bases; the nearest base counts."""
 
 
+def api_name(operation: str) -> str:
+    """The name in DynamoDB's API (`GetItem`) of an operation of the client (`get_item`)."""
+    return "".join(part.capitalize() for part in operation.split("_"))
+
+
 def typed(error: Exception, operation: str, table: str, config: DynamoDbConfig) -> Exception | None:
     """This library's error for what botocore raised in an operation (`get_item`) on a table.
 
@@ -299,7 +304,7 @@ def typed(error: Exception, operation: str, table: str, config: DynamoDbConfig) 
     """
     from botocore.exceptions import ClientError
 
-    name = "".join(part.capitalize() for part in operation.split("_"))
+    name = api_name(operation)
     if isinstance(error, ClientError):
         return _answered(error.response, name, table, config)
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):

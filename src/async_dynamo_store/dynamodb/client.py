@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from async_dynamo_store.errors import StoreClosedError, UnavailableError
 
-from .answers import typed
+from .answers import api_name, typed
 from .connection import DISCONNECTED, Connection, check_session, open_client
 from .credentials import credentials_error, overdue_error
 from .deadline import run_within, time_left
+from .observer import with_capacity
 
 if TYPE_CHECKING:
     import aioboto3
     from types_aiobotocore_dynamodb import DynamoDBClient
 
     from async_dynamo_store.config import AwsConfig, DynamoDbConfig
+
+    from .observer import Observer
 
     FindAws = Callable[[], Awaitable[AwsConfig | None]]
 
@@ -43,6 +46,7 @@ class Client:
         self._find_aws = find_aws
         self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
         self._is_closed = False
+        self.observer: Observer | None = None
 
     async def open(self) -> None:
         """Make the client of the running event loop, if there is none.
@@ -65,11 +69,15 @@ class Client:
             await connection.close()
         self._drop_dead_loops()
 
-    async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, operation: str, parameters: dict[str, Any], *, is_observed: bool = False
+    ) -> dict[str, Any]:
         """One operation (`get_item`, `update_item`, …) with botocore's retries.
 
         Raises `ConditionFailed`, `InvalidRequest`, or the `BackendError` that says what went wrong.
         """
+        if self.observer is not None and not is_observed:
+            return await self._observed(self.observer, operation, parameters)
         try:
             connection = self._connection() or await self._connect()
             return await connection.call(operation, parameters)
@@ -77,6 +85,19 @@ class Client:
             raise
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
             self._raise_typed(error, operation, parameters.get("TableName"))
+
+    async def _observed(
+        self, observer: Observer, operation: str, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        table = parameters.get("TableName", self._config.table_name)
+        with observer.call(api_name(operation), table) as report:
+            try:
+                answer = await self.call(operation, with_capacity(operation, parameters), is_observed=True)
+            except Exception as error:
+                report.read(getattr(error.__cause__, "response", {}))
+                raise
+            report.read(answer)
+            return answer
 
     async def in_time(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run an operation whose calls together take at most `timeout_seconds`.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
@@ -19,11 +18,10 @@ from async_dynamo_store.records.loaded import turn_scope
 from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.records.paths import DataPath
 from async_dynamo_store.records.plain_data import PlainData
-from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
+from async_dynamo_store.records.record import DataT, UserRecord
 from async_dynamo_store.wire.codec import encode
 
 from .conversations import Conversation, Conversations, Forgotten
-from .items import pause
 from .keys import Keys
 from .single_values import SingleValues
 from .turns import PipelineLike, Turns
@@ -36,9 +34,9 @@ if TYPE_CHECKING:
     import aioboto3
     from pydantic import BaseModel
 
-    from .items import ReadPage
+    from async_dynamo_store.dynamodb.observer import Observer
 
-_UPDATE_TRIES = 50
+    from .items import ReadPage
 
 
 class AsyncDynamoStore(Generic[DataT]):
@@ -179,7 +177,9 @@ class AsyncDynamoStore(Generic[DataT]):
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncGenerator[UserRecord[DataT]]:
         """Load, your code, save; nothing is saved when your code raises, or has deleted the user."""
-        with turn_scope():
+        observer = self._client.observer
+        around = observer.operation("turn", self._keys.of(user_id)) if observer else nullcontext()
+        with turn_scope(), around:
             record = await self.load(user_id)
             yield record
             await self.save(record)
@@ -231,27 +231,7 @@ class AsyncDynamoStore(Generic[DataT]):
         """
         key = self._keys.of(user_id)
         with turn_scope():
-            return await self._update(user_id, key, fn)
-
-    async def _update(
-        self, user_id: str, key: str, fn: Callable[[UserRecord[DataT]], Awaitable[object] | object]
-    ) -> UserRecord[DataT]:
-        record = await self._users.load(user_id, key)
-        attempt = 0
-        while True:
-            outcome = fn(record)
-            if inspect.isawaitable(outcome):
-                await outcome
-            try:
-                await self._users.save(record, "raise")
-            except ConflictError as conflict:
-                attempt += 1
-                if attempt == _UPDATE_TRIES:
-                    raise
-                record = conflict.stored or self._users.record(user_id, key, None)
-                await pause(attempt)
-            else:
-                return record
+            return await self._users.update(user_id, key, fn)
 
     async def delete(self, user_id: str) -> None:
         """Delete the user's item; no turn that loaded it earlier brings it back.
@@ -320,6 +300,15 @@ class AsyncDynamoStore(Generic[DataT]):
             read_page = partial(self._users.items.whole_items, read_page)
         async for record in self._users.pages(read_page, self._keys.user_id, on_unreadable):
             yield record
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer, such as `integrations.otel`'s, of all turns, loads, saves and calls from now on."""
+        self._client.observer = observer
+
+    @property
+    def observer(self) -> Observer | None:
+        """Who is told of what the store does."""
+        return self._client.observer
 
     def install(self, pipeline: PipelineLike) -> None:
         """Load each turn's user at the stage `user.load`, and save it at `user.save`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 import weakref
@@ -15,13 +16,16 @@ from async_dynamo_store.errors import BackendError, UnreadableItemError
 from async_dynamo_store.records.loaded import Loaded, PendingSave, State, current_turn
 from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
 from async_dynamo_store.records.writing import Save, Write
+from async_dynamo_store.wire.sizes import item_size
 
-from .items import Items
+from .items import Items, pause
+from .large_items import LargeItems
 from .under_way import UnderWay
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig, OnConflict
     from async_dynamo_store.dynamodb.client import Client
+    from async_dynamo_store.dynamodb.observer import Observer
     from async_dynamo_store.dynamodb.table import Table
     from async_dynamo_store.records.elements import Elements
     from async_dynamo_store.wire.changes import Change
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from .items import Page
 
 log = logging.getLogger(__name__)
+
+_UPDATE_TRIES = 50
 
 ResultT = TypeVar("ResultT")
 
@@ -51,6 +57,7 @@ class Users(Generic[DataT]):
         self.under_way = UnderWay()
         self._live: weakref.WeakSet[Loaded] = weakref.WeakSet()
         self._live_lock = threading.Lock()
+        self._large_items = LargeItems()
 
     async def read(self, key: str) -> Item | None:
         """What is stored under a key."""
@@ -58,7 +65,13 @@ class Users(Generic[DataT]):
 
     async def load(self, user_id: str, key: str) -> UserRecord[DataT]:
         """The record of a user."""
-        return self.record(user_id, key, await self.read(key))
+        observer = self._client.observer
+        if observer is None:
+            return self.record(user_id, key, await self.read(key))
+        with observer.operation("load", key) as report:
+            record = self.record(user_id, key, await self.read(key))
+            report.item_size = _stored_size(record.loaded)
+            return record
 
     async def load_many(
         self, keys: dict[str, str], on_unreadable: OnUnreadable | None
@@ -115,10 +128,13 @@ class Users(Generic[DataT]):
             self._live.add(loaded)
         return record
 
-    async def save(self, record: UserRecord[DataT], mode: OnConflict) -> None:
+    async def save(self, record: UserRecord[DataT], mode: OnConflict, *, is_observed: bool = False) -> None:
         """Write what changed in the record since its load, or nothing."""
         loaded = record.loaded
         if loaded is None:
+            return
+        if self._client.observer is not None and not is_observed:
+            await self._observed_save(self._client.observer, record, loaded, mode)
             return
         await self.under_way.until_saved(loaded)
         if loaded.state is State.DELETED_BY_ITS_TURN:
@@ -138,6 +154,19 @@ class Users(Generic[DataT]):
                 raise
             log.info("A time that was to be kept up to date was not: %s", type(error).__name__)
 
+    async def _observed_save(
+        self, observer: Observer, record: UserRecord[DataT], loaded: Loaded, mode: OnConflict
+    ) -> None:
+        before = loaded.snapshot
+        with observer.operation("save", loaded.key) as report:
+            try:
+                await self.save(record, mode, is_observed=True)
+            except ConflictError:
+                report.outcome = "conflict"
+                raise
+            report.outcome = "unchanged" if loaded.snapshot is before else "written"
+            report.item_size = _stored_size(loaded)
+
     async def _save(
         self,
         record: UserRecord[DataT],
@@ -156,6 +185,7 @@ class Users(Generic[DataT]):
             if write is None:
                 loaded.settle(pending)
                 return
+            self._large_items.look_at(loaded.key, write.after)
             is_under_way = True
         finally:
             if not is_under_way:
@@ -173,6 +203,27 @@ class Users(Generic[DataT]):
             raise _conflict(stored) from failed
         self._elements.settle(record, loaded, pending, outcome, save.now)
         log.debug("Saved a user: %d changes", len(save.changes))
+
+    async def update(
+        self, user_id: str, key: str, fn: Callable[[UserRecord[DataT]], Awaitable[object] | object]
+    ) -> UserRecord[DataT]:
+        """Apply `fn` to the latest record and save it; again when another writer came first."""
+        record = await self.load(user_id, key)
+        attempt = 0
+        while True:
+            outcome = fn(record)
+            if inspect.isawaitable(outcome):
+                await outcome
+            try:
+                await self.save(record, "raise")
+            except ConflictError as conflict:
+                attempt += 1
+                if attempt == _UPDATE_TRIES:
+                    raise
+                record = conflict.stored or self.record(user_id, key, None)
+                await pause(attempt)
+            else:
+                return record
 
     async def change(self, key: str, change_of: Callable[[Item], Change], blind: Change | None) -> Item:
         """Make one change of a user's item at once; returns the item as it is then."""
@@ -207,6 +258,10 @@ class Users(Generic[DataT]):
         loaded = cast("Loaded", record.loaded)  # which is what calls this
         await self.under_way.until_saved(loaded)
         record.become(self.record(record.id, loaded.key, await self.read(loaded.key)))
+
+
+def _stored_size(loaded: Loaded | None) -> int | None:
+    return item_size(loaded.snapshot.item) if loaded and loaded.snapshot else None
 
 
 def _now() -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from async_dynamo_store.config import AwsConfig
+    from async_dynamo_store.dynamodb.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -222,8 +223,13 @@ class VoiceApp(Generic[DataT]):
 
     async def handle_requests(self, requests: Sequence[Request]) -> Any:
         """The same for what `parse_request` has made of the JSON, as integrations have it."""
-        responses = [await self.pipeline.run(Turn(request, self._store)) for request in requests]
+        responses = [await self._turn(request) for request in requests]
         return join_responses(requests, responses)
+
+    def _turn(self, request: Request) -> Awaitable[Any]:
+        run = self.pipeline.run(Turn(request, self._store))
+        observer = self._store.observer if self._store else None
+        return run if observer is None else _observed(observer, request, run)
 
     async def __aenter__(self) -> Self:
         if self._store:
@@ -298,6 +304,11 @@ class VoiceApp(Generic[DataT]):
                 tagged = self._intents.get(request.tag) if request.tag else None
                 launch = self._handlers.get("launch") if request.kind == "launch" else None
                 return tagged or launch or named or self._handlers.get("fallback")
+
+
+async def _observed(observer: Observer, request: Request, run: Coroutine[Any, Any, Any]) -> Any:
+    with observer.operation("turn", request.user_id):
+        return await run
 
 
 async def _identify(find_user_id: FindUserId, turn: Turn[Any]) -> None:

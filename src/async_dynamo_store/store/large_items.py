@@ -1,0 +1,43 @@
+"""A warning of user items that come near DynamoDB's limit, once for each."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, item_size
+
+if TYPE_CHECKING:
+    from async_dynamo_store.wire.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+_WARN_BYTES = MAX_ITEM_BYTES * 8 // 10
+_MOST_REMEMBERED = 1_000
+
+
+class LargeItems:
+    """Warns of the items of one store."""
+
+    def __init__(self) -> None:
+        self._warned_of: dict[str, None] = {}
+
+    def look_at(self, key: str, item: Snapshot) -> None:
+        """Warn of an item that is being written, if it has passed 80 % of DynamoDB's 400 KB and was not warned of before.
+
+        The last 1,000 are remembered.
+        """
+        # The text of an item is longer than what DynamoDB counts, and known.
+        if item.size <= _WARN_BYTES or key in self._warned_of:
+            return
+        size = item_size(item.item)
+        if size <= _WARN_BYTES:
+            return
+        self._warned_of[key] = None
+        if len(self._warned_of) > _MOST_REMEMBERED:
+            del self._warned_of[next(iter(self._warned_of))]
+        log.warning(
+            "A user item has %d bytes, and DynamoDB holds %d. Keep less in it, or a transcript in store.conversation().",
+            size,
+            MAX_ITEM_BYTES,
+        )
