@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from async_dynamo_store.testing.plugin import frozen, voice_db, voice_engine
+from collections.abc import Iterator
 
-__all__ = ["frozen", "voice_db", "voice_engine"]
+import pytest
+
+from async_dynamo_store.testing.database import engine_running
+from async_dynamo_store.testing.plugin import frozen, voice_db
+
+__all__ = ["frozen", "voice_db"]
+
+
+@pytest.fixture(scope="package")
+def voice_engine() -> Iterator[str]:
+    """The plugin's ends with the session; this one with the folder, since other tests look at when the engine stops."""
+    with engine_running() as url:
+        yield url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ async def test_a_user_expires(voice_db: VoiceDb, frozen: time_machine.Traveller)
         assert (await alexa.launch()).text == "Visit 2, round 1."
         frozen.shift(timedelta(hours=25))
         assert (await alexa.launch()).text == "Visit 1, round 1."
+
+
+def test_frozen_names_what_it_needs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "time_machine", None)
+    with pytest.raises(ImportError, match=r'the fixture frozen needs .*"async-dynamo-store\[testing\]"'):
+        request.getfixturevalue("frozen")
 
 
 async def test_a_stored_session_ends(voice_db: VoiceDb, frozen: time_machine.Traveller) -> None:

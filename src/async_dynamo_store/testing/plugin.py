@@ -41,7 +41,10 @@ def frozen() -> Iterator[time_machine.Traveller]:
     """The time stands still, at the beginning of 2030; `frozen.shift(seconds)` and `frozen.move_to(moment)` move it."""
     from datetime import UTC, datetime
 
-    import time_machine
+    from async_dynamo_store.integrations.extras import naming_the_extra
+
+    with naming_the_extra("testing", "the fixture frozen"):
+        import time_machine
 
     with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False) as traveller:
         yield traveller
