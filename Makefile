@@ -3,14 +3,19 @@
 VENV := .venv
 LOWEST := .venv-lowest
 MINISTACK := .venv-ministack
+AGENTS := .venv-agents
 PY := $(VENV)/bin/python
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
+# Those of the agents' frameworks are large, and have an environment of their own.
+EXTRAS := $(addprefix --extra ,asgi cli embedded fastapi lambda)
+OF_AGENTS := $(addprefix src/async_dynamo_store/integrations/,livekit.py openai_agents.py pipecat.py)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-stock test-lowest test-package interop soak check bench requirements engines \
+.PHONY: help demo test test-fast test-stock test-lowest test-package interop agents soak check bench requirements engines \
 	dynamodb-local ministack clean
 
 help: ## what can be made
@@ -38,6 +43,11 @@ interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 an
 	$(PY) -m tests.interop.frameworks
 	$(PY) -m pytest -m interop tests/interop $(ARGS)
 
+agents: $(VENV)/dev.stamp $(AGENTS)/agents.stamp engines ## beside the real OpenAI Agents SDK, LiveKit Agents and Pipecat
+	$(PY) -m mypy --python-executable $(AGENTS)/bin/python $(OF_AGENTS)
+	$(PY) -m pyright --project tests/agents/pyrightconfig.json --pythonpath $(AGENTS)/bin/python
+	$(AGENTS)/bin/python -m pytest --numprocesses=2 --cov --cov-config=tests/agents/coverage.ini tests/agents $(ARGS)
+
 soak: $(VENV)/dev.stamp engines ## the tests that take minutes, and the others with many examples
 	$(PY) -m pytest -m soak $(ARGS)
 	$(PY) -m pytest --hypothesis-profile=long tests/unit $(ARGS)
@@ -53,13 +63,14 @@ bench: $(VENV)/dev.stamp $(VENV)/bench.stamp dynamodb-local ## measure this stor
 	$(PY) -m benchmarks $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## write the pins again; UPGRADE=--upgrade takes newer versions
-	$(COMPILE) pyproject.toml --all-extras --group dev $(UPGRADE) --output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml --all-extras --group build --constraint requirements/dev.txt --no-annotate \
+	$(COMPILE) pyproject.toml $(EXTRAS) --group dev $(UPGRADE) --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml $(EXTRAS) --group build --constraint requirements/dev.txt --no-annotate \
 		--output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --group bench --group build --constraint requirements/dev.txt --no-annotate $(UPGRADE) \
 		--output-file requirements/bench.txt
+	$(COMPILE) pyproject.toml --group agents --extra embedded --no-annotate $(UPGRADE) --output-file requirements/agents.txt
 	$(COMPILE) --group ministack $(UPGRADE) --output-file requirements/ministack.txt
-	$(COMPILE) pyproject.toml --all-extras --group build --group test --resolution lowest-direct --upgrade \
+	$(COMPILE) pyproject.toml $(EXTRAS) --group build --group test --resolution lowest-direct --upgrade \
 		--output-file requirements/lowest.txt
 
 engines: dynamodb-local ministack
@@ -72,12 +83,12 @@ ministack:
 		echo "No ministack ('make $(MINISTACK)/ministack.stamp' says why): the tests run on the other engines." >&2
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) $(LOWEST) $(MINISTACK) .dynamodb-local .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf $(VENV) $(LOWEST) $(MINISTACK) $(AGENTS) .dynamodb-local .openai-agents .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache build dist htmlcov tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment from the first Python that is new enough; PYTHON names another.
-$(VENV)/bin/python $(LOWEST)/bin/python $(MINISTACK)/bin/python: %/bin/python:
+$(VENV)/bin/python $(LOWEST)/bin/python $(MINISTACK)/bin/python $(AGENTS)/bin/python: %/bin/python:
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			"$$python" -m venv --clear $* || { rm -rf $*; exit 1; }; \
@@ -92,7 +103,7 @@ $(MINISTACK)/ministack.stamp: requirements/ministack.txt | $(MINISTACK)/bin/pyth
 
 # VENV/NAME.stamp: VENV holds requirements/NAME.txt and this package.
 .SECONDEXPANSION:
-$(VENV)/bench.stamp $(VENV)/demo.stamp $(VENV)/dev.stamp $(LOWEST)/lowest.stamp: \
+$(VENV)/bench.stamp $(VENV)/demo.stamp $(VENV)/dev.stamp $(LOWEST)/lowest.stamp $(AGENTS)/agents.stamp: \
 		requirements/$$(basename $$(@F)).txt pyproject.toml | $$(@D)/bin/python
 	$(@D)/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
 	$(@D)/bin/python $(PIP_INSTALL) --no-build-isolation --editable .

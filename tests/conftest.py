@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -68,6 +69,9 @@ def missing_engines() -> dict[str, str]:
         missing["dynamodb-local"] = str(reason)
     return missing
 
+
+# They need an environment of their own: `make agents`.
+collect_ignore = [] if find_spec("pipecat") else ["agents"]
 
 ENGINES = pytest.StashKey[Engines]()
 

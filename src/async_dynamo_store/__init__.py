@@ -11,10 +11,13 @@ __all__ = [
     "BackendError",
     "CodecError",
     "ConflictError",
+    "Conversation",
     "CredentialsError",
     "DynamoDbConfig",
     "DynamoDbSettings",
+    "Forgotten",
     "History",
+    "InvalidConversationIdError",
     "InvalidUserIdError",
     "ItemTooLargeError",
     "Request",
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         BackendError,
         CodecError,
         CredentialsError,
+        InvalidConversationIdError,
         InvalidUserIdError,
         ItemTooLargeError,
         StoreClosedError,
@@ -62,6 +66,7 @@ if TYPE_CHECKING:
     )
     from .records.record import ConflictError, History, Session, UserRecord
     from .settings import DynamoDbSettings
+    from .store.conversations import Conversation, Forgotten
     from .store.store import AsyncDynamoStore
     from .voice.app import AppConfig, VoiceApp
     from .voice.pipeline import RequestPipeline
@@ -77,6 +82,7 @@ else:
             "BackendError",
             "CodecError",
             "CredentialsError",
+            "InvalidConversationIdError",
             "InvalidUserIdError",
             "ItemTooLargeError",
             "StoreClosedError",
@@ -95,6 +101,7 @@ else:
         "voice.requests": ("Request",),
         "voice.turn": ("Turn",),
         "settings": ("DynamoDbSettings",),
+        "store.conversations": ("Conversation", "Forgotten"),
         "store.store": ("AsyncDynamoStore",),
         "dynamodb.table": ("TableInfo",),
     }

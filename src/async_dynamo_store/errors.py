@@ -2,6 +2,7 @@
 
     StoreError
      ├── InvalidUserIdError
+     ├── InvalidConversationIdError
      ├── UnknownRequestError
      ├── UserNotLoadedError
      ├── CodecError
@@ -63,6 +64,10 @@ class StoreError(Exception):
 
 class InvalidUserIdError(StoreError):
     """The user id cannot be a DynamoDB key: empty, no string, or over 2048 bytes of UTF-8 with its prefix."""
+
+
+class InvalidConversationIdError(StoreError):
+    """The conversation's id cannot be in a DynamoDB sort key: empty, no string, or too long (950 bytes, percent-encoded)."""
 
 
 class UnknownRequestError(StoreError):

@@ -191,6 +191,48 @@ def test_the_policy_grants_what_the_configuration_needs(
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
 
 
+TRANSCRIPTS = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "DeleteItem", "Query")]
+EXPIRY = {"ttl": {"attribute": "expires", "after_seconds": 60}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "actions"),
+    [
+        (
+            {"conversations": {}},
+            {
+                "Conversations": TRANSCRIPTS,
+                "ConversationsCreation": ["dynamodb:CreateTable", "dynamodb:DescribeTable"],
+            },
+        ),
+        (
+            {"conversations": EXPIRY, "create_table_on_init": False},
+            {"Conversations": [*TRANSCRIPTS, "dynamodb:UpdateItem"]},
+        ),
+        (
+            {"conversations": EXPIRY | {"table_name": "Talks"}},
+            {
+                "Conversations": [*TRANSCRIPTS, "dynamodb:UpdateItem"],
+                "ConversationsCreation": [
+                    *("dynamodb:CreateTable", "dynamodb:DescribeTable"),
+                    *("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive"),
+                ],
+            },
+        ),
+    ],
+)
+def test_the_policy_of_conversations(fields: dict[str, Any], actions: dict[str, list[str]]) -> None:
+    config = DynamoDbConfig(table_name="Users", **fields)
+    of_conversations = {
+        statement["Sid"]: statement
+        for statement in iam_policy(config)["Statement"]
+        if statement["Sid"].startswith("Conversations")
+    }
+    assert {sid: statement["Action"] for sid, statement in of_conversations.items()} == actions
+    table = f"arn:aws:dynamodb:*:*:table/{config.conversations_table_name}"
+    assert {statement["Resource"] for statement in of_conversations.values()} == {table}
+
+
 KNOWN = botocore.session.Session().get_available_partitions()
 PARTITIONS = {
     "aws": "eu-west-1",

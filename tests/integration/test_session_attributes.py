@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store import Turn, UnsupportedValueError
-from async_dynamo_store.voice.as_json import check_json
+from async_dynamo_store.wire.json_values import check_json
 from tests.integration.conftest import App, MakeApp, Stored
 from tests.unit.requests.sample import sample
 
@@ -61,7 +61,7 @@ def test_what_is_no_json_is_named(data: Any, message: str) -> None:
     with pytest.raises(UnsupportedValueError) as refused:
         check_json(data, "session.data")
     assert message in str(refused.value)
-    assert "what a platform is sent is JSON" in str(refused.value)
+    assert "has to be JSON" in str(refused.value)
 
 
 def test_what_json_holds_is_taken() -> None:

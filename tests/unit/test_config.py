@@ -58,6 +58,7 @@ def test_defaults() -> None:
         "consistent_read": True,
         "implicit_save": True,
         "ttl": None,
+        "conversations": None,
         "timeout_seconds": 4.0,
         "max_attempts": 3,
     }  # fmt: skip
@@ -67,6 +68,9 @@ VALID: list[dict[str, Any]] = [
     {"type": "embedded"},
     {"table_name": "a.b-C_9"},
     {"table_name": "x" * 255},
+    {"conversations": {}},
+    {"conversations": {"tableName": "Talks", "ttl": {"attribute": "expires", "afterSeconds": 60}}},
+    {"table_name": "x" * 241, "conversations": {}},
     {"aws_config": {}},
     {"aws_config": KEYS},
     {"aws_config": KEYS | {"session_token": "t", "region": "eu-west-1", "endpoint_url": "http://localhost"}},
@@ -96,6 +100,10 @@ def test_valid(fields: dict[str, Any]) -> None:
 
 
 INVALID: list[tuple[dict[Any, Any], str]] = [
+    ({"conversations": {"table_name": "Users"}}, "a table of their own"),
+    ({"conversations": {"ttl": {"attribute": "token", "after_seconds": 1}}}, "'token' has its own use"),
+    ({"conversations": {"table": "Talks"}}, "Extra inputs"),
+    ({"table_name": "x" * 242, "conversations": {}}, "set conversations.table_name"),
     ({"table_name": "ab"}, "3 to 255 characters"),
     ({"table_name": "x" * 256}, "3 to 255 characters"),
     ({"table_name": "my table"}, "3 to 255 characters"),

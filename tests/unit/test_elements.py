@@ -18,6 +18,7 @@ from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.reading import javascript_time
 from async_dynamo_store.records.record import Session, UserRecord
+from async_dynamo_store.store.conversations import Conversation
 from async_dynamo_store.store.turns import Turns
 from async_dynamo_store.voice.requests import Entities, Request
 from async_dynamo_store.voice.turn import Turn
@@ -72,8 +73,11 @@ def turns(load: Callable[[str, str], Awaitable[UserRecord[Any]]], **fields: Any)
     async def save(record: UserRecord[Any]) -> None:
         """No test here saves."""
 
+    def conversation(user_id: str, prefix: str, conversation_id: str) -> Conversation:
+        raise AssertionError(user_id)
+
     config = read_config({"table_name": "Users"} | fields)
-    return Turns(config, load, save, elements(**fields).anonymous)
+    return Turns(config, load, save, elements(**fields).anonymous, conversation)
 
 
 def user_item(data: dict[str, Any], **attributes: Any) -> Item:

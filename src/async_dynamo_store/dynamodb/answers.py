@@ -20,6 +20,8 @@ from async_dynamo_store.errors import (
     UnavailableError,
 )
 
+from .definition import PARTITION_KEY_OF_CONVERSATIONS, SORT_KEY_OF_CONVERSATIONS
+
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig
     from async_dynamo_store.wire.values import Item
@@ -290,8 +292,8 @@ _BY_EXCEPTION: Mapping[str, tuple[type[BackendError], str]] = {
 """By the name of an exception of botocore's or orjson's, or of one of its bases; the nearest base counts."""
 
 
-def typed(error: Exception, operation: str, config: DynamoDbConfig) -> Exception | None:
-    """This library's error for what botocore raised in an operation (`get_item`).
+def typed(error: Exception, operation: str, table: str, config: DynamoDbConfig) -> Exception | None:
+    """This library's error for what botocore raised in an operation (`get_item`) on a table.
 
     None for an error that does not come from DynamoDB or from the path to it.
     """
@@ -299,7 +301,7 @@ def typed(error: Exception, operation: str, config: DynamoDbConfig) -> Exception
 
     name = "".join(part.capitalize() for part in operation.split("_"))
     if isinstance(error, ClientError):
-        return _answered(error.response, name, config)
+        return _answered(error.response, name, table, config)
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
         return BackendError(ENDPOINT_IS_NONE)
     for base in type(error).__mro__:
@@ -309,10 +311,10 @@ def typed(error: Exception, operation: str, config: DynamoDbConfig) -> Exception
     return None
 
 
-def _answered(response: Any, operation: str, config: DynamoDbConfig) -> Exception:
+def _answered(response: Any, operation: str, table: str, config: DynamoDbConfig) -> Exception:
     answer = _Answer(
         operation=operation,
-        table=config.table_name,
+        table=table,
         names=_names(config),
         tries=config.max_attempts,
         code=response["Error"].get("Code", ""),
@@ -328,6 +330,9 @@ def _names(config: DynamoDbConfig) -> frozenset[str]:
     return frozenset(
         [
             config.table_name,
+            config.conversations_table_name,
+            PARTITION_KEY_OF_CONVERSATIONS,
+            SORT_KEY_OF_CONVERSATIONS,
             *(name for name, _, _ in config.key_schema),
             *(index.index_name for index in indexes),
             *(key.attribute_name for index in indexes for key in index.keys),

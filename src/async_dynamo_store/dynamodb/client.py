@@ -76,7 +76,7 @@ class Client:
         except StoreClosedError:
             raise
         except Exception as error:  # noqa: BLE001 - one place gives every error its type
-            self._raise_typed(error, operation)
+            self._raise_typed(error, operation, parameters.get("TableName"))
 
     async def in_time(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run an operation whose calls together take at most `timeout_seconds`.
@@ -147,9 +147,10 @@ class Client:
         aws = self._config.aws_config
         return (aws and aws.profile) or os.environ.get("AWS_PROFILE") or "default"
 
-    def _raise_typed(self, error: Exception, operation: str) -> NoReturn:
+    def _raise_typed(self, error: Exception, operation: str, table: str | None = None) -> NoReturn:
         self._raise_closed(error)
-        ours = credentials_error(error, self._profile) or typed(error, operation, self._config)
+        table = table or self._config.table_name
+        ours = credentials_error(error, self._profile) or typed(error, operation, table, self._config)
         if ours is None:
             raise error
         raise ours from error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .definition import conversations_table, users_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from async_dynamo_store.config import DynamoDbConfig
+
+    from .definition import TableDefinition
 
 _ON_ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
@@ -20,16 +24,33 @@ def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
     environment's.
     """
     region = config.aws_config.region if config.aws_config else None
-    table = f"arn:{_partition(region)}:dynamodb:{region or '*'}:*:table/{config.table_name}"
-    statements = [_allow("UserItems", _ON_ITEMS, table)]
-    if config.create_table_on_init:
-        creation = ["CreateTable", "DescribeTable"] + (
-            ["DescribeTimeToLive", "UpdateTimeToLive"] if config.ttl else []
-        )
-        statements.append(_allow("TableCreation", creation, table))
+    tables = f"arn:{_partition(region)}:dynamodb:{region or '*'}:*:table"
+    table = f"{tables}/{config.table_name}"
+    statements = [
+        _allow("UserItems", _ON_ITEMS, table),
+        *_creation("TableCreation", users_table(config), table),
+    ]
+    if config.conversations:
+        transcripts = f"{tables}/{config.conversations_table_name}"
+        actions = [
+            "GetItem",
+            "PutItem",
+            "DeleteItem",
+            "Query",
+            *(["UpdateItem"] if config.conversations.ttl else []),
+        ]
+        statements.append(_allow("Conversations", actions, transcripts))
+        statements += _creation("ConversationsCreation", conversations_table(config), transcripts)
     if config.global_secondary_indexes:
         statements.append(_allow("IndexQueries", ["Query"], f"{table}/index/*"))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _creation(sid: str, definition: TableDefinition, table: str) -> list[dict[str, Any]]:
+    if not definition.may_create:
+        return []
+    expiry = ["DescribeTimeToLive", "UpdateTimeToLive"] if definition.ttl_attribute else []
+    return [_allow(sid, ["CreateTable", "DescribeTable", *expiry], table)]
 
 
 def _partition(region: str | None) -> str:

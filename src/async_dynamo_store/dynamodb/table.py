@@ -1,4 +1,4 @@
-"""The table: create it, wait until it is active, check its keys."""
+"""A table: create it, wait until it is active, check its keys, and run operations on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_dynamo_store.errors import (
     AccessDeniedError,
@@ -20,20 +21,18 @@ from .answers import InvalidRequest, TableInUse
 from .deadline import time_left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from async_dynamo_store.config import DynamoDbConfig
+    from collections.abc import Awaitable, Callable
 
     from .client import Client
+    from .definition import KeySchema, TableDefinition
 
 log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 _CREATION_SECONDS = 60.0
 _FIRST_POLL_SECONDS = 0.05
 _LAST_POLL_SECONDS = 1.0
-
-KeySchema = tuple[tuple[str, str, str], ...]
-"""(attribute, type, `HASH` or `RANGE`) for each key of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ class TableInfo:
     """What `ensure_table` found.
 
     `created`: this call made the table. `ttl`: the attribute of the configuration by which DynamoDB expires items; None
-    without one, or where that could not be switched on or found out, which the log then says.
+    without one, or where that could not be switched on or found out, which the log then says. `conversations` is the
+    table of the transcripts, None where `conversations` is not set.
     """
 
     name: str
@@ -49,53 +49,36 @@ class TableInfo:
     key_schema: KeySchema
     created: bool = False
     ttl: str | None = None
-
-
-def definition(config: DynamoDbConfig) -> dict[str, Any]:
-    """The parameters of the CreateTable that makes a store's table."""
-    indexes = config.global_secondary_indexes
-    types = {name: kind for name, kind, _ in config.key_schema}
-    types |= {key.attribute_name: key.attribute_type for index in indexes for key in index.keys}
-    capacity: dict[str, Any] = {}
-    if config.billing_mode == "PROVISIONED":
-        capacity["ProvisionedThroughput"] = {
-            "ReadCapacityUnits": config.read_capacity_units,
-            "WriteCapacityUnits": config.write_capacity_units,
-        }
-    table: dict[str, Any] = {
-        "TableName": config.table_name,
-        "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
-        ],
-        "KeySchema": _key_elements((name, role) for name, _, role in config.key_schema),
-        "BillingMode": config.billing_mode,
-        **capacity,
-    }
-    if indexes:
-        table["GlobalSecondaryIndexes"] = [
-            {
-                "IndexName": index.index_name,
-                "KeySchema": _key_elements((key.attribute_name, key.key_type) for key in index.keys),
-                "Projection": {"ProjectionType": "ALL"},
-                **capacity,
-            }
-            for index in indexes
-        ]
-    return table
-
-
-def _key_elements(keys: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"AttributeName": name, "KeyType": role} for name, role in keys]
+    conversations: TableInfo | None = None
 
 
 class Table:
-    """The one table of a store."""
+    """One table of a store."""
 
-    def __init__(self, config: DynamoDbConfig, client: Client) -> None:
-        self._config = config
+    def __init__(self, definition: TableDefinition, client: Client) -> None:
+        self._definition = definition
         self._client = client
         self._ensuring: dict[asyncio.AbstractEventLoop, asyncio.Task[TableInfo]] = {}
         self._projections: dict[str, str] | None = None
+
+    async def operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """One operation within its budget; one that finds no table makes it first."""
+        checked = partial(self._checked, operation)
+        try:
+            return await self._client.in_time(checked)
+        except TableNotFoundError:
+            if not self._definition.may_create:
+                raise
+            await self.ensure()
+        return await self._client.in_time(checked)
+
+    async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""
+        try:
+            return await operation()
+        except InvalidRequest as error:
+            await self._check_keys(error)
+            raise
 
     async def ensure(self) -> TableInfo:
         """Find the table active and with the right keys, or create it; tasks that ask at the same time share the work.
@@ -118,7 +101,7 @@ class Table:
                 return await self._find_or_create()
         except TimeoutError as error:
             raise UnavailableError(
-                f"The table {self._config.table_name!r} was not active after {seconds:.2g} seconds. Look at it in the AWS console."
+                f"The table {self._definition.name!r} was not active after {seconds:.2g} seconds. Look at it in the AWS console."
             ) from error
 
     async def holds_all(self, index: str) -> bool:
@@ -140,7 +123,7 @@ class Table:
             }
         return self._projections[index] == "ALL"
 
-    async def check_keys(self, refused: InvalidRequest) -> None:
+    async def _check_keys(self, refused: InvalidRequest) -> None:
         """Raises `TableMismatchError` when the table has other keys than the configuration, which is why a request was refused."""
         try:
             described = await self._describe()
@@ -155,10 +138,10 @@ class Table:
         while True:
             described = await self._describe()
             if described is None:
-                if not self._config.create_table_on_init:
+                if not self._definition.may_create:
                     raise TableNotFoundError(
-                        f"There is no table {self._config.table_name!r}, and create_table_on_init is off. Create it with the key"
-                        f" {_words(self._config.key_schema)}, or turn create_table_on_init on."
+                        f"There is no table {self._definition.name!r}, and create_table_on_init is off. Create it with the key"
+                        f" {_words(self._definition.key_schema)}, or turn create_table_on_init on."
                     )
                 missing = True
                 created = await self._create() or created
@@ -173,7 +156,7 @@ class Table:
                     "ARCHIVED",
                 ):
                     raise AccessDeniedError(
-                        f"The table {self._config.table_name!r} is {described['TableStatus']}: DynamoDB could not use its KMS"
+                        f"The table {self._definition.name!r} is {described['TableStatus']}: DynamoDB could not use its KMS"
                         " key. Enable the key; a table that is archived has to be restored from its backup.",
                         "kms:Decrypt",
                     )
@@ -181,12 +164,12 @@ class Table:
             pause = min(2 * pause, _LAST_POLL_SECONDS)
         ttl = await self._ensure_ttl(is_new=missing)
         return TableInfo(
-            self._config.table_name, described["TableStatus"], _key_schema(described), created, ttl
+            self._definition.name, described["TableStatus"], _key_schema(described), created, ttl
         )
 
     async def _describe(self) -> dict[str, Any] | None:
         try:
-            answer = await self._client.call("describe_table", {"TableName": self._config.table_name})
+            answer = await self._client.call("describe_table", {"TableName": self._definition.name})
         except TableNotFoundError:
             return None
         table: dict[str, Any] = answer["Table"]
@@ -195,15 +178,15 @@ class Table:
     async def _create(self) -> bool:
         """Ask for the table; False when somebody else has."""
         try:
-            await self._client.call("create_table", definition(self._config))
+            await self._client.call("create_table", self._definition.create_table())
         except TableInUse:
             return False
-        log.info("Creating the DynamoDB table %s", self._config.table_name)
+        log.info("Creating the DynamoDB table %s", self._definition.name)
         return True
 
     async def _ensure_ttl(self, *, is_new: bool) -> str | None:
         """Switch the time to live on where it is off. What keeps it off is logged: users are kept, not lost."""
-        wanted = self._config.ttl.attribute if self._config.ttl else None
+        wanted = self._definition.ttl_attribute
         if wanted is None:
             return None
         try:
@@ -214,7 +197,7 @@ class Table:
                     await self._client.call(
                         "update_time_to_live",
                         {
-                            "TableName": self._config.table_name,
+                            "TableName": self._definition.name,
                             "TimeToLiveSpecification": {"Enabled": True, "AttributeName": wanted},
                         },
                     )
@@ -223,7 +206,7 @@ class Table:
             log.warning(
                 "DynamoDB may not expire the items of the table %s: its time to live could not be switched on (%s)."
                 " Run `async-dynamo-store ensure-table` with rights to DescribeTimeToLive and UpdateTimeToLive.",
-                self._config.table_name,
+                self._definition.name,
                 error,
             )
             return None
@@ -231,7 +214,7 @@ class Table:
             log.warning(
                 "The table %s has its time to live on the attribute %r, and the configuration's ttl has %r: DynamoDB does"
                 " not expire items by that. Set ttl.attribute to %r, or change the table's time to live.",
-                self._config.table_name,
+                self._definition.name,
                 found,
                 wanted,
                 found,
@@ -241,7 +224,7 @@ class Table:
 
     async def _ttl_attribute(self) -> str | None:
         """The attribute by which the table expires items; None when it does not."""
-        answer = await self._client.call("describe_time_to_live", {"TableName": self._config.table_name})
+        answer = await self._client.call("describe_time_to_live", {"TableName": self._definition.name})
         described = answer["TimeToLiveDescription"]
         is_on = described["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
         return str(described["AttributeName"]) if is_on else None
@@ -252,22 +235,22 @@ class Table:
             each["IndexName"]: [(key["AttributeName"], key["KeyType"]) for key in each["KeySchema"]]
             for each in described.get("GlobalSecondaryIndexes", ())
         }
-        for index in self._config.global_secondary_indexes:
+        for index in self._definition.indexes:
             wanted = [(key.attribute_name, key.key_type) for key in index.keys]
             if sorted(found.get(index.index_name, ())) != sorted(wanted):
                 has = found.get(index.index_name)
                 raise TableMismatchError(
-                    f"The table {self._config.table_name!r} has {'no index' if has is None else 'the index'}"
+                    f"The table {self._definition.name!r} has {'no index' if has is None else 'the index'}"
                     f" {index.index_name!r}{'' if has is None else f' with the key {has}'}; the configuration asks for"
                     f" {wanted}. Create the index, or set global_secondary_indexes to what the table has."
                 )
 
     def _check(self, described: dict[str, Any], cause: Exception | None = None) -> None:
-        found, wanted = _key_schema(described), self._config.key_schema
+        found, wanted = _key_schema(described), self._definition.key_schema
         if found != wanted:
             raise TableMismatchError(
-                f"The table {self._config.table_name!r} has the key {_words(found)}; the configuration asks for {_words(wanted)}."
-                " Set primary_key_column, sort_key_column and layout to what the table has, or name another table."
+                f"The table {self._definition.name!r} has the key {_words(found)}; the configuration asks for {_words(wanted)}."
+                f" {self._definition.key_advice}"
             ) from cause
 
 

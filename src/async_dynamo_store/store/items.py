@@ -226,8 +226,8 @@ class Items:
                 return Outcome(write.after, unchanged_by_others=write is first)
             await pause(attempt)
 
-    async def remove(self, key: str, base: Item | None = None) -> None:
-        """Delete the item, if it is still the one that was read as `base` (None: the one that is there now).
+    async def remove(self, key: str, base: Item | None = None) -> bool:
+        """Delete the item, if it is still the one that was read as `base` (None: the one that is there now); whether it was.
 
         One that has come back since is another user.
         """
@@ -250,7 +250,8 @@ class Items:
                 gone = failed.item is None or self._is_other_item(failed.item, base)
                 base = None if gone else failed.item
             else:
-                return
+                return True
+        return False
 
     def has_many_stale(self, item: Item, now: datetime) -> bool:
         """Whether so much of the bookkeeping is out of date that it is worth a write of its own.

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import inspect
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from async_dynamo_store.config import AwsConfig, Config, DynamoDbConfig, read_config
 from async_dynamo_store.dynamodb import embedded
 from async_dynamo_store.dynamodb.client import Client
+from async_dynamo_store.dynamodb.definition import users_table
 from async_dynamo_store.dynamodb.table import Table, TableInfo
-from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.records.data_model import DataModel, ModelT
 from async_dynamo_store.records.elements import Elements
 from async_dynamo_store.records.loaded import turn_scope
 from async_dynamo_store.records.model_data import ModelData
-from async_dynamo_store.records.paths import DataPath, Place, check_type, path_keys
+from async_dynamo_store.records.paths import DataPath
 from async_dynamo_store.records.plain_data import PlainData
 from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
-from async_dynamo_store.wire.changes import Append, Change, Increment, Put, Remove
-from async_dynamo_store.wire.codec import decode, encode
+from async_dynamo_store.wire.codec import encode
 
+from .conversations import Conversation, Conversations, Forgotten
 from .items import pause
 from .keys import Keys
+from .single_values import SingleValues
 from .turns import PipelineLike, Turns
 from .users import OnUnreadable, Users
 
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
     import aioboto3
     from pydantic import BaseModel
-
-    from async_dynamo_store.wire.values import Item, ItemPath
 
     from .items import ReadPage
 
@@ -89,9 +89,11 @@ class AsyncDynamoStore(Generic[DataT]):
             ModelData(data_model, empty_strings_as_null=as_null) if data_model else PlainData()
         )
         self._client = Client(self.config, session, self._find_aws, accelerate=accelerate)
-        self._table = Table(self.config, self._client)
+        self._table = Table(users_table(self.config), self._client)
         self._elements: Elements[DataT] = Elements[Any](self.config, self._model)
         self._users = Users(self.config, self._client, self._table, self._elements)
+        self._values = SingleValues(self._users, self._elements, self._model)
+        self._conversations = Conversations(self.config, self._client, self._users.under_way)
         self._keys = Keys(self.config)
 
     def __repr__(self) -> str:
@@ -133,12 +135,15 @@ class AsyncDynamoStore(Generic[DataT]):
         await self._users.under_way.settle(self.config.timeout_seconds)
 
     async def ensure_table(self) -> TableInfo:
-        """Create the table if it is missing, wait until it is active, check its keys.
+        """Create the table if it is missing, wait until it is active, check its keys; that of the conversations too, if set.
 
         Raises `TableNotFoundError` when it is missing and `create_table_on_init` is off, `TableMismatchError`
         when its keys are others.
         """
-        return await self._table.ensure()
+        found = await self._table.ensure()
+        if self.config.conversations is None:
+            return found
+        return replace(found, conversations=await self._conversations.table.ensure())
 
     async def load(self, user_id: str) -> UserRecord[DataT]:
         """One user, read consistently; an unknown user is an empty record with `is_new` true.
@@ -181,11 +186,7 @@ class AsyncDynamoStore(Generic[DataT]):
 
     async def get(self, user_id: str, path: DataPath, default: Any = None) -> Any:
         """One value of the user's data, `default` where nothing is stored at the path."""
-        place = self._place(path)
-        item = await self._users.read(self._keys.of(user_id)) or {}
-        self._elements.check(item)
-        value = place.value(item)
-        return default if value is None else decode(value)
+        return await self._values.get(self._keys.of(user_id), path, default)
 
     async def set(self, user_id: str, path: DataPath, value: Any) -> None:
         """Write one value of the user's data, atomically; parents are made as needed, an unknown user too.
@@ -193,16 +194,14 @@ class AsyncDynamoStore(Generic[DataT]):
         Raises `UnsupportedValueError` for a path through what holds no members, for an index that is not there,
         and for a value that DynamoDB cannot hold.
         """
-        place = self._place(path)
-        encoded = self._elements.data.encode(value, place.keys)
-        await self._change(user_id, place, lambda path, item: Put(path, encoded))
+        await self._values.set(self._keys.of(user_id), path, value)
 
     async def unset(self, user_id: str, path: DataPath) -> None:
         """Remove one value of the user's data, atomically. The members of a list behind it move up by one.
 
         Raises `UnsupportedValueError` as `set` does.
         """
-        await self._change(user_id, self._place(path), lambda path, item: Remove(path))
+        await self._values.unset(self._keys.of(user_id), path)
 
     async def increment(self, user_id: str, path: DataPath, by: float | Decimal = 1) -> Any:
         """Add to a number of the user's data, atomically, and return the new value.
@@ -212,20 +211,7 @@ class AsyncDynamoStore(Generic[DataT]):
         Raises `UnsupportedValueError` as `set` does, when `by` or what is stored is no number, and for a sum
         that DynamoDB cannot hold.
         """
-        place = self._place(path)
-        amount = encode(by, place.keys)
-        if "N" not in amount:
-            raise UnsupportedValueError(f"increment: by is {type(by).__qualname__}; give a number", "by")
-
-        def change(path: ItemPath, item: Item) -> Change:
-            start = self._elements.data.start(path[len(self._elements.data.path) :])
-            increment = Increment(path, amount, otherwise=amount, start=start)
-            check_type(item, path, "N", "a number: it cannot be incremented")
-            increment.outcome(item)
-            return increment
-
-        item = await self._change(user_id, place, change)
-        return decode(place.value(item) or amount)
+        return await self._values.increment(self._keys.of(user_id), path, by)
 
     async def append(self, user_id: str, path: DataPath, *values: Any) -> None:
         """Put values at the end of a list of the user's data, atomically.
@@ -234,17 +220,7 @@ class AsyncDynamoStore(Generic[DataT]):
         `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values that
         DynamoDB cannot hold.
         """
-        place = self._place(path)
-        members = self._elements.data.encode(list(values), place.keys)
-        if not values:
-            return
-
-        def change(path: ItemPath, item: Item) -> Change:
-            check_type(item, path, "L", "a list: it cannot be appended to")
-            start = self._elements.data.first_members(path[len(self._elements.data.path) :])
-            return Append(path, members["L"], otherwise=members, start=start)
-
-        await self._change(user_id, place, change)
+        await self._values.append(self._keys.of(user_id), path, values)
 
     async def update(
         self, user_id: str, fn: Callable[[UserRecord[DataT]], Awaitable[object] | object]
@@ -284,6 +260,29 @@ class AsyncDynamoStore(Generic[DataT]):
         """
         await self._users.delete(self._keys.of(user_id))
 
+    def conversation(self, user_id: str, conversation_id: str) -> Conversation:
+        """A transcript of the user, in the table of the conversations; nothing is sent.
+
+        Raises `InvalidUserIdError` and `InvalidConversationIdError`. Needs the permission `dynamodb:Query` on that table,
+        besides those that a user item needs.
+        """
+        return self._conversations.conversation(user_id, self._keys.of(user_id), conversation_id)
+
+    async def conversations(self, user_id: str) -> AsyncIterator[Conversation]:
+        """The user's transcripts, the one that began last first."""
+        for conversation in await self._conversations.of_user(user_id, self._keys.of(user_id)):
+            yield conversation
+
+    async def forget(self, user_id: str) -> Forgotten:
+        """Delete the user's item and all conversations, and say how much that was.
+
+        No turn, and no `Conversation` of this store, that was begun before brings them back. What stops it halfway, it
+        takes up again when it is called again. Needs the permission `dynamodb:Query` on the conversations' table.
+        """
+        key = self._keys.of(user_id)
+        had_item = await self._users.delete(key)
+        return Forgotten(had_item, *await self._users.under_way.finish(self._conversations.forget(key)))
+
     async def exists(self, user_id: str) -> bool:
         """Whether anything is stored of the user."""
         return await self._users.read(self._keys.of(user_id)) is not None
@@ -316,7 +315,7 @@ class AsyncDynamoStore(Generic[DataT]):
                 f"there is no index {index!r} in global_secondary_indexes: {', '.join(names) or 'it is empty'}"
             )
         read_page: ReadPage = partial(self._users.items.query, index, encode(value))
-        holds_all = await self._users.operate(lambda: self._table.holds_all(index))
+        holds_all = await self._table.operate(lambda: self._table.holds_all(index))
         if not holds_all:
             read_page = partial(self._users.items.whole_items, read_page)
         async for record in self._users.pages(read_page, self._keys.user_id, on_unreadable):
@@ -325,21 +324,17 @@ class AsyncDynamoStore(Generic[DataT]):
     def install(self, pipeline: PipelineLike) -> None:
         """Load each turn's user at the stage `user.load`, and save it at `user.save`."""
         if self.config.implicit_save:
-            turns = Turns(self.config, self._load_turn, self.save, self._elements.anonymous)
+            turns = Turns(
+                self.config, self._load_turn, self.save, self._elements.anonymous, self._conversation_of_turn
+            )
             pipeline.use("user.load", turns.load)
             pipeline.use("user.save", turns.save)
 
     async def _load_turn(self, user_id: str, prefix: str) -> UserRecord[DataT]:
         return await self._users.load(user_id, self._keys.of(user_id, prefix))
 
-    def _place(self, path: DataPath) -> Place:
-        return Place(self._elements.layout.data, self._model.stored_keys(path_keys(path)))
-
-    async def _change(self, user_id: str, place: Place, change: Callable[[ItemPath, Item], Change]) -> Item:
-        blind = None if place.has_indexes else change(place.keys, {})
-        return await self._users.change(
-            self._keys.of(user_id), lambda item: change(place.on(item), item), blind
-        )
+    def _conversation_of_turn(self, user_id: str, prefix: str, conversation_id: str) -> Conversation:
+        return self._conversations.conversation(user_id, self._keys.of(user_id, prefix), conversation_id)
 
     async def _find_aws(self) -> AwsConfig | None:
         if self.config.type == "dynamodb":

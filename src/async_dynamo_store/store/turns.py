@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
 from uuid import uuid4
 
 from async_dynamo_store.errors import BackendError
 from async_dynamo_store.records.deliveries import is_noted
-from async_dynamo_store.records.loaded import StoredTurn
+from async_dynamo_store.records.loaded import State, StoredTurn
 from async_dynamo_store.records.record import DataT, Session, UserRecord
+
+from .conversations.of_turn import TurnConversation
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig, HistoryElement
     from async_dynamo_store.layouts import LayoutName
+
+    from .conversations import Conversation
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +90,14 @@ class TurnLike(Protocol[DataT]):
     @user.setter
     def user(self, record: UserRecord[DataT]) -> None: ...
 
+    def begin_conversation(self, conversation: TurnConversation) -> None:
+        """Give the turn the conversation of its session."""
+        ...
+
+    async def save_conversation(self) -> None:
+        """Store what was appended to the conversation."""
+        ...
+
     async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
         """What the user's item keeps of this turn, in the shapes of a layout."""
         ...
@@ -102,7 +115,7 @@ class Turns(Generic[DataT]):
     """Loads the user of a pipeline's turn, and saves it.
 
     `load` is given the user's id and the prefix that its key has for the platform; `anonymous` makes the
-    record of nobody.
+    record of nobody, and `conversation` that of a user's id, a prefix and a session.
     """
 
     def __init__(
@@ -111,6 +124,7 @@ class Turns(Generic[DataT]):
         load: Callable[[str, str], Awaitable[UserRecord[DataT]]],
         save: Callable[[UserRecord[DataT]], Awaitable[None]],
         anonymous: Callable[[], UserRecord[DataT]],
+        conversation: Callable[[str, str, str], Conversation],
     ) -> None:
         self._has_platform_prefix = config.prefix_primary_key_with_platform
         self._allows_anonymous = config.on_load_error == "anonymous"
@@ -121,17 +135,24 @@ class Turns(Generic[DataT]):
         self._load = load
         self._save = save
         self._anonymous = anonymous
+        self._conversation = conversation
         self._warned_of = set[str]()
 
     async def load(self, turn: TurnLike[DataT]) -> None:
         """Give the turn its user, and make the turn's session and the user's one."""
         request = turn.request
+        prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
         if request.user_id is None:
             turn.user = self._anonymous()
         else:
-            prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
             turn.user = await self._load_or_do_without(request.user_id, prefix)
         loaded = turn.user.loaded
+        if request.user_id is None or loaded is None:
+            turn.begin_conversation(TurnConversation(None))
+        else:
+            session = request.session_id or request.platform
+            conversation = partial(self._conversation, request.user_id, prefix, session)
+            turn.begin_conversation(TurnConversation(conversation))
         turn.is_repeated = bool(
             loaded and request.delivery_id and is_noted(request.delivery_id, loaded.part(()))
         )
@@ -148,6 +169,8 @@ class Turns(Generic[DataT]):
         stored = await turn.stored_turn(self._layout, self._history_elements)
         loaded.remember(stored, turn.request.delivery_id)
         await self._save(turn.user)
+        if loaded.state is not State.DELETED_BY_ITS_TURN:
+            await turn.save_conversation()
 
     def _warn_of_what_nobody_keeps(self, turn: TurnLike[DataT]) -> None:
         """Once for a platform: a handler has changed the data of a user whom the request does not name."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from async_dynamo_store.dynamodb.answers import ConditionFailed, InvalidRequest
-from async_dynamo_store.errors import BackendError, TableNotFoundError, UnreadableItemError
+from async_dynamo_store.dynamodb.answers import ConditionFailed
+from async_dynamo_store.errors import BackendError, UnreadableItemError
 from async_dynamo_store.records.loaded import Loaded, PendingSave, State, current_turn
 from async_dynamo_store.records.record import ConflictError, DataT, UserRecord
 from async_dynamo_store.records.writing import Save, Write
@@ -52,28 +52,9 @@ class Users(Generic[DataT]):
         self._live: weakref.WeakSet[Loaded] = weakref.WeakSet()
         self._live_lock = threading.Lock()
 
-    async def operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """One operation within its budget; one that finds no table makes it first."""
-        checked = partial(self._checked, operation)
-        try:
-            return await self._client.in_time(checked)
-        except TableNotFoundError:
-            if not self._config.create_table_on_init:
-                raise
-            await self._table.ensure()
-        return await self._client.in_time(checked)
-
-    async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""
-        try:
-            return await operation()
-        except InvalidRequest as error:
-            await self._table.check_keys(error)
-            raise
-
     async def read(self, key: str) -> Item | None:
         """What is stored under a key."""
-        return await self.operate(lambda: self.items.read(key, _now()))
+        return await self._table.operate(lambda: self.items.read(key, _now()))
 
     async def load(self, user_id: str, key: str) -> UserRecord[DataT]:
         """The record of a user."""
@@ -83,7 +64,7 @@ class Users(Generic[DataT]):
         self, keys: dict[str, str], on_unreadable: OnUnreadable | None
     ) -> dict[str, UserRecord[DataT]]:
         """The records of users whose keys are given."""
-        found = await self.operate(lambda: self.items.read_many(keys.values(), _now()))
+        found = await self._table.operate(lambda: self.items.read_many(keys.values(), _now()))
         records = (
             (user_id, self._readable(user_id, key, found.get(key), on_unreadable))
             for user_id, key in keys.items()
@@ -111,7 +92,7 @@ class Users(Generic[DataT]):
         """The records of all pages; `user_id_of` is None for a key that is no user's."""
         start: Item | None = None
         while True:
-            page, start = await self.operate(partial(read_page, start, _now()))
+            page, start = await self._table.operate(partial(read_page, start, _now()))
             for key, item in page.items():
                 user_id = user_id_of(key)
                 if user_id is not None and (record := self._readable(user_id, key, item, on_unreadable)):
@@ -186,7 +167,7 @@ class Users(Generic[DataT]):
         self, record: UserRecord[DataT], loaded: Loaded, pending: PendingSave, save: Save, write: Write
     ) -> None:
         try:
-            outcome = await self.operate(lambda: self.items.send(save, write))
+            outcome = await self._table.operate(lambda: self.items.send(save, write))
         except ConditionFailed as failed:
             stored = None if failed.item is None else self.record(record.id, loaded.key, failed.item)
             raise _conflict(stored) from failed
@@ -197,20 +178,21 @@ class Users(Generic[DataT]):
         """Make one change of a user's item at once; returns the item as it is then."""
         now = _now()
         item = await self.under_way.finish(
-            self.operate(lambda: self.items.change(key, change_of, blind, now))
+            self._table.operate(lambda: self.items.change(key, change_of, blind, now))
         )
         if self.items.has_many_stale(item, now):
-            _ = self.under_way.begin(self.operate(lambda: self.items.remove_stale(key, item, now)))
+            _ = self.under_way.begin(self._table.operate(lambda: self.items.remove_stale(key, item, now)))
         return item
 
-    async def delete(self, key: str) -> None:
-        """Delete the item under a key; no record that was loaded from it is saved any more."""
-        await self.under_way.finish(self.operate(lambda: self.items.remove(key)))
+    async def delete(self, key: str) -> bool:
+        """Delete the item under a key, if there is one; no record that was loaded from it is saved any more."""
+        deleted = await self.under_way.finish(self._table.operate(lambda: self.items.remove(key)))
         self._mark_deleted(key, None)
+        return deleted
 
     async def _delete_loaded(self, loaded: Loaded) -> None:
         base = loaded.item
-        await self.under_way.finish(self.operate(lambda: self.items.remove(loaded.key, base)))
+        await self.under_way.finish(self._table.operate(lambda: self.items.remove(loaded.key, base)))
         self._mark_deleted(loaded.key, loaded)
 
     def _mark_deleted(self, key: str, own: Loaded | None) -> None:

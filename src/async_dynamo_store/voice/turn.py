@@ -12,8 +12,8 @@ from async_dynamo_store.errors import (
 )
 from async_dynamo_store.records.loaded import StoredTurn
 from async_dynamo_store.records.record import DataT, History, Session, UserRecord
+from async_dynamo_store.wire.json_values import check_json
 
-from .as_json import check_json
 from .history import history_item, last_said
 from .requests import (
     NESTED_TOO_DEEPLY,
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import HistoryElement
     from async_dynamo_store.layouts import LayoutName
+    from async_dynamo_store.store.conversations.of_turn import TurnConversation
     from async_dynamo_store.store.store import AsyncDynamoStore
+
+
+_NOT_LOADED = "This turn's user was not loaded. Give the app a database (set_dynamo_db), or, with implicit_save off, use turn.store."
 
 
 class Turn(Generic[DataT]):
@@ -51,6 +55,7 @@ class Turn(Generic[DataT]):
         self.is_repeated = False
         self.session = _platform_session(request)
         self._user: UserRecord[DataT] | None = None
+        self._conversation: TurnConversation | None = None
         self._store = store
 
     def __repr__(self) -> str:
@@ -64,10 +69,7 @@ class Turn(Generic[DataT]):
         failed.
         """
         if self._user is None:
-            raise UserNotLoadedError(
-                "This turn's user was not loaded. Give the app a database (set_dynamo_db), or, with"
-                " implicit_save off, use turn.store."
-            )
+            raise UserNotLoadedError(_NOT_LOADED)
         return self._user
 
     @user.setter
@@ -78,6 +80,25 @@ class Turn(Generic[DataT]):
     def history(self) -> History:
         """The user's last turns, as far as they are stored."""
         return self.user.history
+
+    @property
+    def conversation(self) -> TurnConversation:
+        """The transcript of the turn's session (on a platform without sessions: of all that the user says there).
+
+        Raises `UserNotLoadedError` where no user was loaded.
+        """
+        if self._conversation is None:
+            raise UserNotLoadedError(_NOT_LOADED)
+        return self._conversation
+
+    def begin_conversation(self, conversation: TurnConversation) -> None:
+        """Give the turn the conversation of its session."""
+        self._conversation = conversation
+
+    async def save_conversation(self) -> None:
+        """Store what was appended to the conversation."""
+        if self._conversation:
+            await self._conversation.save()
 
     @property
     def store(self) -> AsyncDynamoStore[DataT]:

@@ -42,6 +42,7 @@ _OPERATIONS = {
     "put_item": "PutItem",
     "update_item": "UpdateItem",
     "delete_item": "DeleteItem",
+    "query": "Query",
 }
 _OWN_HANDLERS = {
     "provide-client-params": (),
@@ -229,6 +230,8 @@ def _parsed(payload: bytes) -> dict[str, Any]:
     if b'"B"' in payload or b'"BS"' in payload:
         for part in {"Item", "Attributes"} & answer.keys():
             answer[part] = _with_bytes({"M": answer[part]})["M"]
+        for item in answer.get("Items", ()):
+            item.update(_with_bytes({"M": item})["M"])
     return answer
 
 

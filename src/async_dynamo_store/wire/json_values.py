@@ -1,4 +1,4 @@
-"""What goes to a platform is JSON: session attributes and native output."""
+"""JSON values: session attributes, native output, the messages of a transcript."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ def _kind(value: object) -> str:
 
 
 def _refused(what: str, remedy: str, path: str) -> UnsupportedValueError:
-    return UnsupportedValueError(f"{path} is {what}, and what a platform is sent is JSON. {remedy}.", path)
+    return UnsupportedValueError(f"{path} is {what}, and has to be JSON. {remedy}.", path)

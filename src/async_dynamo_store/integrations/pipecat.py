@@ -1,0 +1,148 @@
+"""Pipecat: a call's user, what was said before as messages of the context, and what is said, stored while it goes on.
+
+call = await PipecatCall.begin(store, caller_of(runner_args), call_id)
+context = LLMContext([{"role": "system", "content": "..."}, *call.earlier])
+aggregators = LLMContextAggregatorPair(context)
+call.record(context, aggregators)
+...
+await call.aclose()
+
+In place of `record`, a `ConversationProcessor(call, context)` in the pipeline does the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from async_dynamo_store.records.record import DataT
+
+from .calls import Call
+from .extras import naming_the_extra
+
+with naming_the_extra("pipecat", "PipecatCall"):
+    from pipecat.frames.frames import (
+        CancelFrame,
+        EndFrame,
+        Frame,
+        FunctionCallResultFrame,
+        LLMContextAssistantTurnFrame,
+        LLMContextUserTurnFrame,
+    )
+    from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipecat.processors.aggregators.llm_context import LLMContext
+    from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+    from pipecat.runner.types import RunnerArguments
+
+    from async_dynamo_store.store.conversations.packing import Message
+
+__all__ = ["ConversationProcessor", "PipecatCall", "caller_of"]
+
+_ENDS_OF_A_STEP = (
+    LLMContextUserTurnFrame,
+    LLMContextAssistantTurnFrame,
+    FunctionCallResultFrame,
+    EndFrame,
+    CancelFrame,
+)
+"""Frames after which the context may hold more than before."""
+_IN_PROGRESS = "IN_PROGRESS"
+"""What Pipecat puts in the place of a tool's result until it is there."""
+
+
+class PipecatCall(Call[DataT]):
+    """One call of one user, in a pipeline with an `LLMContext`.
+
+    `call.earlier` are messages for the context; they are not stored again, nor are those with the role `system`.
+    """
+
+    _last: Message | None = None
+    _is_begun = False
+
+    def record(self, context: LLMContext, aggregators: LLMContextAggregatorPair) -> None:
+        """Store what comes into the context from now on, as it was heard, and the user after each turn."""
+
+        async def changed(*_: Any) -> None:
+            self.record_new(context)
+
+        self.record_new(context)
+        aggregators.user().add_event_handler("on_user_turn_message_added", changed)
+        aggregators.assistant().add_event_handler("on_assistant_turn_stopped", changed)
+
+    def record_new(self, context: LLMContext) -> None:
+        """Have the messages stored that came into the context since the last time, and the user.
+
+        The first time, what is there already is only noted: the instructions, and what was said before. A tool call is
+        stored when its result is there.
+        """
+        every = cast("list[Any]", context.get_messages())
+        messages: list[Message] = [message for message in every if isinstance(message, dict)]
+        if not self._is_begun:
+            self._is_begun = True
+            self._last = messages[-1] if messages else None
+            return
+        new = _until_in_progress(messages[_place_after(messages, self._last) :])
+        if new:
+            self._last = new[-1]
+            self.recorder.record([message for message in new if message.get("role") != "system"])
+            self.recorder.save_user()
+
+
+class ConversationProcessor(FrameProcessor):
+    """A processor that stores what comes into the context, and lets all frames pass.
+
+    It may stand anywhere in the pipeline. When the pipeline ends, it waits for what is not stored yet.
+    """
+
+    def __init__(self, call: PipecatCall[Any], context: LLMContext) -> None:
+        super().__init__()
+        self._call = call
+        self._context = context
+        call.record_new(context)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass a frame on; after one that ends a turn, note what is new."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, _ENDS_OF_A_STEP):
+            self._call.record_new(self._context)
+        await self.push_frame(frame, direction)
+
+    async def cleanup(self) -> None:
+        """Wait for what is not stored yet."""
+        await super().cleanup()  # type: ignore[no-untyped-call]  # Pipecat's own
+        self._call.record_new(self._context)
+        await self._call.aclose()
+
+
+def caller_of(arguments: RunnerArguments) -> str | None:
+    """The caller's phone number, as the telephony provider or Daily's dial-in tells it; None for other transports.
+
+    For those, take the id under which your app knows the user, such as one in `arguments.body`.
+    """
+    if arguments.call_data and arguments.call_data.from_number:
+        return arguments.call_data.from_number
+    body = arguments.body if isinstance(arguments.body, dict) else {}
+    settings = body.get("dialin_settings")
+    return settings.get("From") if isinstance(settings, dict) else None
+
+
+def _place_after(messages: Sequence[Message], last: Message | None) -> int:
+    """Where the messages after `last` begin. A context that was summarized keeps its newest messages."""
+    for place in range(len(messages), 0, -1):
+        if messages[place - 1] is last or messages[place - 1] == last:
+            return place
+    return 0
+
+
+def _until_in_progress(messages: Sequence[Message]) -> list[Message]:
+    """The messages before the first tool call whose result is not there yet."""
+    waited_for = {each.get("tool_call_id") for each in messages if each.get("content") == _IN_PROGRESS}
+    done: list[Message] = []
+    for message in messages:
+        if any(call.get("id") in waited_for for call in message.get("tool_calls") or ()):
+            break
+        done.append(message)
+    return done

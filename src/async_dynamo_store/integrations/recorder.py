@@ -1,0 +1,129 @@
+"""`Recorder`: stores what an agent's framework reports while the call goes on, and never keeps the framework waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Self
+
+from async_dynamo_store.errors import CodecError, StoreError, ThrottledError, UnavailableError
+from async_dynamo_store.store.conversations.packing import Message, check_messages, packed
+from async_dynamo_store.store.conversations.writing import NewEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from async_dynamo_store.store.conversations import Conversation
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LAST_PAUSE_SECONDS = 5.0
+
+
+class Recorder:
+    """Stores the messages of a call, in their order, in a task of its own.
+
+    `record` and `save_user` only note what is to be done, and can be called in a framework's callbacks. While DynamoDB
+    is down, or throttles, it tries again; messages that came meanwhile are one entry then. What cannot be stored is
+    logged. `save_user` makes the task await the function `save`.
+
+    Use it as `async with`, or await `aclose()` when the call ends. What was stored before is there even when the process
+    is killed.
+    """
+
+    def __init__(
+        self, conversation: Conversation, save: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        self.conversation = conversation
+        self._save = save
+        self._messages: list[Message] = []
+        self._is_save_wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def record(self, messages: Sequence[Message]) -> None:
+        """Have messages stored soon.
+
+        Raises TypeError for what is no list of dicts, `UnsupportedValueError` for what is no JSON.
+        """
+        self._messages += check_messages(messages)
+        self._work()
+
+    def save_user(self) -> None:
+        """Have the user saved soon, after the messages that came before."""
+        self._is_save_wanted = self._save is not None
+        self._work()
+
+    async def flush(self) -> None:
+        """Wait until all that was noted is stored, or has been given up."""
+        while self._task:
+            await asyncio.wait({self._task})
+
+    async def aclose(self, seconds: float = 10.0) -> None:
+        """Wait for what is not stored yet, at most so many seconds; what is lost then is logged."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.flush()
+        except TimeoutError:
+            if self._task:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+
+    def _work(self) -> None:
+        if self._task is None and (self._messages or self._is_save_wanted):
+            self._task = asyncio.get_running_loop().create_task(self._store_all())
+
+    async def _store_all(self) -> None:
+        left = 0
+        try:
+            while self._messages or self._is_save_wanted:
+                messages, self._messages = self._messages, []
+                left = len(messages)
+                is_save_wanted, self._is_save_wanted = self._is_save_wanted, False
+                for entry in _entries(messages):
+                    await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023
+                left = 0
+                if is_save_wanted and self._save:
+                    await _until_done(self._save, "the user")
+        finally:
+            self._task = None
+            left += len(self._messages)
+            if left:
+                log.error("A call ended before all was stored: %d messages are lost.", left)
+
+
+def _entries(messages: list[Message]) -> list[NewEntry]:
+    """The messages as one entry; without those that cannot be written as JSON, which are logged."""
+    try:
+        return [NewEntry(packed(messages))] if messages else []
+    except CodecError:
+        entries: list[NewEntry] = []
+        for message in messages:
+            try:
+                entries.append(NewEntry(packed([message])))
+            except CodecError as error:
+                log.error("A message could not be stored and is lost: %s", error)
+        return entries
+
+
+async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> None:
+    """Try again while DynamoDB is down or throttles; another error is logged."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await operation()
+        except (UnavailableError, ThrottledError) as error:
+            log.warning("Storing %s is tried again in %.1f s: %s", what, pause, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+        except StoreError as error:
+            log.error("Storing %s has failed, and is given up: %s", what, error)
+            return
+        else:
+            return

@@ -1,0 +1,183 @@
+"""`Conversation`: what was said, message by message, in a table of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from .entries import Entry
+from .last_turns import Fits, last_turns, starts_turn
+from .packing import Message, check_messages, packed
+from .reading import Reader
+from .spoken import as_heard, is_reply
+from .writing import NewEntry, Writer, dead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from async_dynamo_store.store.under_way import UnderWay
+
+    from .entries import Entries, Root
+    from .log import Log
+
+ResultT = TypeVar("ResultT")
+
+_ENTRIES_OF_A_TURN = 4
+"""How many are read for each turn at first; a page that is too long costs read units, one that is too short another."""
+_POPPED_SECONDS = 60
+"""How long the place of popped messages is kept: as long as an append may be sent again whose answer was lost."""
+
+
+class Conversation:
+    """An append-only transcript of one user. Messages are JSON objects, as the agent's framework has them.
+
+    `store.conversation(user_id, conversation_id)` gives it and sends nothing. Many writers may append at once, in
+    many processes: no message is lost, none is stored twice, and those of one `Conversation` object are in the order of
+    its calls, each of which waits for those before it. A call may raise what those of the store raise, and
+    `ConflictError` after `store.forget()`.
+
+    `created_at` is when the conversation began; None until that is known.
+    """
+
+    def __init__(self, user_id: str, entries: Entries, log: Log, under_way: UnderWay) -> None:
+        self.user_id = user_id
+        self.id = entries.id
+        self.created_at: datetime | None = None
+        self._entries = entries
+        self._log = log
+        self._under_way = under_way
+        self._reader = Reader(entries, log)
+        self._writer = Writer(entries, log, self._reader)
+        self._line: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """Store messages at the end, as one entry: all of them, or none.
+
+        An append that has begun is finished even when its caller is cancelled. Raises TypeError for what is no list of
+        dicts and `UnsupportedValueError` for what is no JSON, before anything is sent.
+        """
+        checked = check_messages(messages)
+        if checked:
+            await self.store(NewEntry(packed(checked)))
+
+    async def store(self, new: NewEntry) -> None:
+        """Store an entry; one whose storing has failed may be given again, and is stored once."""
+        root = await self._write(partial(self._writer.append, new))
+        self.created_at = root.created_at
+
+    async def messages(self, limit: int | None = None) -> list[Message]:
+        """The messages, or the last `limit` of them, oldest first.
+
+        Raises ValueError for a negative limit, `UnreadableItemError` for items that others have put in their place.
+        """
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit is {limit}; give 0 or more, or None for all messages")
+        if limit == 0:
+            return []
+        return await self._reader.read(partial(self._messages, limit=limit)) or []
+
+    async def last_turns(
+        self, n: int, *, max_bytes: int | None = None, max_tokens: Fits | None = None
+    ) -> list[Message]:
+        """The last turns, at most `n`, as a model may be given them, oldest message first.
+
+        A turn begins with a user's message; a tool call is never without its output. `max_bytes` bounds the messages as
+        JSON. `max_tokens` is a function of the messages that says whether they are few enough, such as
+        `lambda messages: count(messages) <= 8000`. Turns that do not fit are left out, oldest first, each whole.
+        """
+        messages = await self._reader.read(partial(self._messages, turns=n)) or []
+        return last_turns(messages, n, max_bytes, max_tokens)
+
+    async def pop(self) -> Message | None:
+        """Take the last message out and return it; None where there is none."""
+        return await self._write(self._pop)
+
+    async def interrupted(self, heard: str) -> None:
+        """Cut the agent's last reply to the text of it that was heard, as when the user spoke over it.
+
+        Where there is no reply, nothing is written.
+        """
+        await self._write(partial(self._interrupted, heard))
+
+    async def clear(self) -> None:
+        """Remove all messages; those that are appended at the same time are removed, or come after it."""
+        root = await self._write(self._writer.clear)
+        if root is not None:
+            await self._under_way.finish(self._remove_dead())
+
+    def forgotten(self) -> None:
+        """Write nothing any more: the user is being forgotten."""
+        self._writer.forgotten = True
+
+    async def _messages(
+        self, root: Root, limit: int | None = None, turns: int | None = None
+    ) -> list[Message]:
+        newest_first: list[Message] = []
+        begun = 0
+        page = limit if turns is None else turns * _ENTRIES_OF_A_TURN
+        async for _, messages in self._reader.newest_first(root.generation, page):
+            newest_first += reversed(messages)
+            begun += sum(map(starts_turn, messages))
+            if (limit is not None and len(newest_first) >= limit) or (turns is not None and begun >= turns):
+                break
+        return newest_first[:limit][::-1]
+
+    async def _pop(self) -> Message | None:
+        while (root := await self._reader.root()) is not None:
+            now = datetime.now(UTC)
+            places: list[Entry] = []
+            last: tuple[Entry, list[Message]] | None = None
+            async for entry, messages in self._reader.newest_first(root.generation, limit=5):
+                if messages:
+                    last = entry, messages
+                    break
+                places.append(entry)
+            if last is None:
+                return None
+            entry, messages = last
+            rest = packed(messages[:-1]) if len(messages) > 1 else None
+            if await self._writer.replace(entry, rest, now):
+                # The newest place stays: numbers only grow.
+                for place in places[1:]:
+                    if (place.popped_at or 0) < now.timestamp() - _POPPED_SECONDS:
+                        await self._writer.remove(place)
+                return messages[-1]
+        return None
+
+    async def _interrupted(self, heard: str) -> None:
+        while (root := await self._reader.root()) is not None:
+            found: tuple[Entry, list[Message]] | None = None
+            async for entry, messages in self._reader.newest_first(root.generation, limit=5):
+                if any(map(is_reply, messages)):
+                    found = entry, messages
+                    break
+            if found is None:
+                return
+            entry, messages = found
+            index = max(index for index, message in enumerate(messages) if is_reply(message))
+            messages[index] = as_heard(messages[index], heard)
+            if await self._writer.replace(entry, packed(messages), datetime.now(UTC)):
+                return
+
+    async def _remove_dead(self) -> None:
+        async for page in self._log.pages(self._entries.all_of_it, keys_only=True):
+            root = await self._log.operate(self._reader.root)
+            if root is None:
+                return
+            await self._log.remove_all(dead(page, self._entries, root))
+
+    async def _write(self, operation: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
+        """One write after another, each run to its end."""
+        return await self._under_way.finish(self._in_line(operation))
+
+    async def _in_line(self, operation: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
+        loop = asyncio.get_running_loop()
+        if self._line is None or self._line[0] is not loop:
+            self._line = loop, asyncio.Lock()
+        async with self._line[1]:
+            return await self._log.operate(operation)

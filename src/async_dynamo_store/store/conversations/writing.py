@@ -1,0 +1,208 @@
+"""Writing to a conversation: an entry at the next free number, an entry over another, another generation.
+
+Each function here is a part of one operation, whose time budget the caller sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from async_dynamo_store.dynamodb.definition import SORT_KEY_OF_CONVERSATIONS
+from async_dynamo_store.records.record import ConflictError
+from async_dynamo_store.store.items import pause
+
+from .entries import Entries, Entry, Root, is_over, new_token
+from .packing import PART_BYTES, as_attribute
+
+if TYPE_CHECKING:
+    from async_dynamo_store.wire.values import Item
+
+    from .log import Log
+    from .reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where the next entry goes, as far as a writer knows."""
+
+    root: Root
+    number: int
+
+
+@dataclass(slots=True)
+class NewEntry:
+    """What is to be appended, once, however often it is sent.
+
+    `start` is where it was first tried to be put: what was put there and not answered is found from there on.
+    """
+
+    content: bytes
+    token: str = field(default_factory=new_token)
+    start: End | None = None
+
+
+class Writer:
+    """Writes to one conversation, one operation at a time.
+
+    `forgotten`: the user was forgotten after the conversation had been given out; nothing is written any more.
+    """
+
+    def __init__(self, entries: Entries, log: Log, reader: Reader) -> None:
+        self._entries = entries
+        self._log = log
+        self._reader = reader
+        self._end: End | None = None
+        self.forgotten = False
+
+    async def append(self, new: NewEntry) -> Root:
+        """Put an entry at the end; returns the root that it is under.
+
+        The root is read after the entry was put: only so it is sure that the entry is not in a generation that had been
+        cleared before, and not of a user who had been forgotten.
+        """
+        now = datetime.now(UTC)
+        if self._is_forgotten():
+            raise _forgotten()
+        while True:
+            end = new.start or self._end
+            if end is None or is_over(end.root.expires_at, now):
+                end = await self._find_end(now)
+            was_sent, new.start = new.start is not None, end
+            placed = await self._put(end, new, now, may_be_there=was_sent)
+            root = await self._reader.root()
+            if root and not self._is_forgotten() and root.generation == end.root.generation:
+                self._go_on(await self._kept_alive(root, now), placed.number + 1)
+                return root
+            await self.remove(placed)
+            if self._is_forgotten() or not _is_of(root, end.root):
+                self.forgotten = True
+                await self._log.remove(self._entries.root_key, end.root.token)
+                raise _forgotten()
+            self._end = new.start = None
+
+    async def replace(self, entry: Entry, content: bytes | None, now: datetime) -> bool:
+        """Write other messages over an entry, or take them all out; False when somebody else was first."""
+        edit = new_token()
+        parts = [] if content is None else _in_parts(content)
+        edited = replace(
+            entry,
+            edit=edit,
+            messages=as_attribute(content) if content is not None and not parts else None,
+            parts=len(parts),
+            popped_at=int(now.timestamp()) if content is None else None,
+        )
+        await self._put_parts(edited, parts)
+        there = await self._log.replace(self._entries.entry_item(edited), "edit", was=entry.edit)
+        await self._remove_parts(entry if there is None else edited)
+        return there is None
+
+    async def remove(self, entry: Entry) -> None:
+        """Delete an entry, if it is still there as it was appended, and its parts."""
+        await self._log.remove(self._entries.key(entry.sort_key), entry.token)
+        await self._remove_parts(entry)
+
+    async def clear(self) -> Root | None:
+        """Begin another generation; None where there is no conversation."""
+        root = await self._reader.root()
+        while root is not None:
+            now = datetime.now(UTC)
+            cleared = replace(root, generation=new_token(), expires_at=self._entries.expires_at(now))
+            there = await self._log.replace(
+                self._entries.root_item(cleared), "generation", was=root.generation
+            )
+            if there is None:
+                self._end = End(cleared, 0)
+                return cleared
+            root = self._entries.read_root(there or None, now)
+        return None
+
+    def _is_forgotten(self) -> bool:
+        return self.forgotten
+
+    async def _find_end(self, now: datetime) -> End:
+        root = await self._reader.root()
+        if root is None:
+            token = new_token()
+            root = Root(self._entries.id, token, token, now, self._entries.expires_at(now))
+            there = await self._log.put_new(self._entries.root_item(root), token, self._entries.alive(now))
+            if there is None:
+                return End(root, 0)
+            root = self._entries.read_root(there, now) or root
+        return End(root, await self._next_number(root))
+
+    async def _next_number(self, root: Root) -> int:
+        newest = await self._log.newest(self._entries.generation(root.generation))
+        return 0 if newest is None else self._entries.read_entry(newest).number + 1
+
+    def _go_on(self, root: Root, number: int) -> None:
+        """The next entry goes behind this one, or where this writer knows others to be."""
+        known = self._end.number if self._end and self._end.root.generation == root.generation else 0
+        self._end = End(root, max(number, known))
+
+    async def _put(self, end: End, new: NewEntry, now: datetime, *, may_be_there: bool) -> Entry:
+        parts = _in_parts(new.content)
+        entry = Entry(
+            self._entries.sort_key(end.root.generation, end.number),
+            new.token,
+            edit=new.token,
+            messages=None if parts else as_attribute(new.content),
+            parts=len(parts),
+            popped_at=None,
+            expires_at=self._entries.expires_at(now),
+            created_at=now,
+        )
+        await self._put_parts(entry, parts)
+        refused = 0
+        while await self._log.put_new(self._entries.entry_item(entry), new.token) is not None:
+            refused += 1
+            # The next number is free as a rule; whoever has not written for long asks for the end, unless what is looked
+            # for may lie before it.
+            far = refused % 2 == 0 and not may_be_there
+            number = await self._next_number(end.root) if far else entry.number + 1
+            entry = replace(entry, sort_key=self._entries.sort_key(end.root.generation, number))
+            await pause(refused)
+        return entry
+
+    async def _put_parts(self, entry: Entry, parts: list[bytes]) -> None:
+        for key, part in zip(self._entries.part_keys(entry), parts, strict=True):
+            await self._log.put(self._entries.part_item(key, part, entry.expires_at))
+
+    async def _remove_parts(self, entry: Entry) -> None:
+        await self._log.remove_all(self._entries.part_keys(entry))
+
+    async def _kept_alive(self, root: Root, now: datetime) -> Root:
+        """The root, whose time begins again when less than half of it is left."""
+        expiry = self._entries.new_expiry(root, now)
+        if expiry is None:
+            return root
+        attribute, seconds = expiry
+        await self._log.set_if(self._entries.root_key, attribute, {"N": str(seconds)}, root.token)
+        return replace(root, expires_at=seconds)
+
+
+def _is_of(root: Root | None, before: Root) -> bool:
+    """Whether it is the same conversation: cleared perhaps, or over by its time, but not forgotten."""
+    if root is None:
+        return is_over(before.expires_at, datetime.now(UTC))
+    return root.token == before.token
+
+
+def _forgotten() -> ConflictError:
+    return ConflictError(
+        "The user of this conversation was forgotten meanwhile. Nothing was stored; take a new store.conversation()."
+    )
+
+
+def _in_parts(content: bytes) -> list[bytes]:
+    """The content in the parts of an entry; none where one item holds it."""
+    if len(content) <= PART_BYTES:
+        return []
+    return [content[start : start + PART_BYTES] for start in range(0, len(content), PART_BYTES)]
+
+
+def dead(items: list[Item], entries: Entries, root: Root) -> list[Item]:
+    """The keys of the items that are of no living generation."""
+    living = (entries.generation(root.generation), entries.generation_parts(root.generation))
+    return [item for item in items if not item[SORT_KEY_OF_CONVERSATIONS]["S"].startswith(living)]
