@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from time_machine import Traveller
 
-from async_dynamo_store.testing import Alexa, Conversation, DialogflowCx, JovoWeb, VoiceDb
+from async_dynamo_store.testing import Alexa, DialogflowCx, JovoWeb, PlatformClient, VoiceDb
 
 from .skill import app
 
@@ -33,7 +33,7 @@ async def test_two_players_do_not_share_points(alexa: Alexa) -> None:
 
 
 @pytest.mark.parametrize("platform", [DialogflowCx, JovoWeb])
-async def test_other_platforms_play_too(voice_db: VoiceDb, platform: type[Conversation]) -> None:
+async def test_other_platforms_play_too(voice_db: VoiceDb, platform: type[PlatformClient]) -> None:
     async with platform(app) as player:
         await player.launch()
         assert (await player.intent("ScoreIntent", points=30)).text == "You have 30 points. Next question!"

@@ -10,7 +10,6 @@ __all__ = [
     "ActionsBuilder",
     "Alexa",
     "Answer",
-    "Conversation",
     "DialogflowCx",
     "DialogflowEs",
     "Faults",
@@ -19,6 +18,7 @@ __all__ = [
     "LexV1",
     "LexV2",
     "Messenger",
+    "PlatformClient",
     "Retell",
     "TwilioVoice",
     "Vapi",
@@ -29,7 +29,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .alexa import Alexa
     from .calls import Messenger, Retell, TwilioVoice, Vapi
-    from .conversation import Answer, Conversation
+    from .client import Answer, PlatformClient
     from .database import Faults, VoiceDb, voice_database
     from .google import ActionsBuilder, DialogflowCx, DialogflowEs
     from .jovo import JovoCore, JovoWeb
@@ -39,7 +39,7 @@ else:
     _MODULES = {
         "alexa": ("Alexa",),
         "calls": ("Messenger", "Retell", "TwilioVoice", "Vapi"),
-        "conversation": ("Answer", "Conversation"),
+        "client": ("Answer", "PlatformClient"),
         "database": ("Faults", "VoiceDb", "voice_database"),
         "google": ("ActionsBuilder", "DialogflowCx", "DialogflowEs"),
         "jovo": ("JovoCore", "JovoWeb"),

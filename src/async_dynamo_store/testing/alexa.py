@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from .conversation import Answer, Conversation, as_text, iso_now, spoken
+from .client import Answer, PlatformClient, as_text, iso_now, spoken
 
 APPLICATION_ID = "amzn1.ask.skill.00000000-0000-0000-0000-000000000000"
 
 
-class Alexa(Conversation):
+class Alexa(PlatformClient):
     """Alexa: launch, intents with slots, the end of a session; session attributes are carried along."""
 
     USER_ID = "amzn1.ask.account.TESTUSER"
@@ -31,7 +31,7 @@ class Alexa(Conversation):
         return self.request("LaunchRequest")
 
     def _intent(self, name: str, entities: Mapping[str, Any]) -> dict[str, Any]:
-        return self.request("IntentRequest", dialogState="COMPLETED", intent=_intent(name, entities))
+        return self.request("IntentRequest", intent=_intent(name, entities))
 
     def _end(self) -> dict[str, Any]:
         return self.request("SessionEndedRequest", reason="USER_INITIATED")

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import uuid4
 from xml.etree import ElementTree as ET
 
-from .conversation import Answer, Conversation, milliseconds_now
+from .client import Answer, PlatformClient, milliseconds_now
 
 OWN_NUMBER = "+15005550006"
 
 
-class Messenger(Conversation):
+class Messenger(PlatformClient):
     """Facebook Messenger: a text, or a button's payload as an intent. It has no session and no attributes.
 
     `launch()` taps the Get Started button.
@@ -41,7 +41,7 @@ class Messenger(Conversation):
         return Answer(text=response.get("message", {}).get("text", ""), raw=response)
 
 
-class TwilioVoice(Conversation):
+class TwilioVoice(PlatformClient):
     """A call through Twilio: what the caller says or types is the intent. There are no session attributes."""
 
     USER_ID = "+14155550100"
@@ -85,7 +85,7 @@ class TwilioVoice(Conversation):
         )
 
 
-class Vapi(Conversation):
+class Vapi(PlatformClient):
     """A phone call through Vapi: `launch()` is the assistant request, an intent is a tool call.
 
     The variables of the launch's answer are the session's data for the whole call.
@@ -122,7 +122,7 @@ class Vapi(Conversation):
         return Answer(text=response.get("error") or overrides.get("firstMessage", ""), raw=response)
 
 
-class Retell(Conversation):
+class Retell(PlatformClient):
     """A phone call through Retell: `launch()` is the inbound webhook, an intent is a custom function.
 
     The dynamic variables of the launch's answer, which are texts, are the session's data for the whole call.

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from async_dynamo_store.voice.app import VoiceApp
 
-from .conversation import Answer, Conversation, iso_now, spoken, without_nulls
+from .client import Answer, PlatformClient, iso_now, spoken, without_nulls
 
 
-class ActionsBuilder(Conversation):
+class ActionsBuilder(PlatformClient):
     """Google Assistant through Actions Builder: `session.params` are carried along."""
 
     def _launch(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class ActionsBuilder(Conversation):
         )
 
 
-class DialogflowEs(Conversation):
+class DialogflowEs(PlatformClient):
     """Dialogflow ES: output contexts live as many turns as the answer says, and are carried along.
 
     `is_call` says that the user is on the phone, where `tell` hangs up; `user_id` is the number then.
@@ -129,7 +129,7 @@ class DialogflowEs(Conversation):
         )
 
 
-class DialogflowCx(Conversation):
+class DialogflowCx(PlatformClient):
     """Dialogflow CX: `sessionInfo.parameters` are carried along.
 
     The webhook's tag is the intent's name, or `tag` where every webhook of the agent has the same.

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from .conversation import Answer, Conversation, iso_now
+from .client import Answer, PlatformClient, iso_now
 
 
-class JovoCore(Conversation):
+class JovoCore(PlatformClient):
     """Jovo's Core platform: the client keeps the session's data and sends it again."""
 
     PLATFORM: ClassVar[str] = "core"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .conversation import Answer, Conversation, as_text
+from .client import Answer, PlatformClient, as_text
 
 
-class LexV1(Conversation):
+class LexV1(PlatformClient):
     """Lex V1: `sessionAttributes` are carried along. An intent that is closed does not end the session.
 
     Lex has no launch: `launch()` sends the intent `LaunchIntent`.
@@ -58,7 +58,7 @@ def _details_of_v1(value: str | None) -> dict[str, Any]:
     return {"resolutions": [] if value is None else [{"value": value}], "originalValue": value}
 
 
-class LexV2(Conversation):
+class LexV2(PlatformClient):
     """Lex V2: `sessionAttributes` are carried along. An intent that is closed does not end the session.
 
     Lex has no launch: `launch()` sends the intent `LaunchIntent`. The session's id is the user's.

@@ -1,4 +1,4 @@
-"""`Conversation`: a client that speaks to a `VoiceApp` as a platform does, one user in one session after another."""
+"""`PlatformClient`: what speaks to a `VoiceApp` as a platform does, for one user, in one session after another."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Answer:
     raw: Any = field(default=None, repr=False)
 
 
-class Conversation(ABC):
-    """One user of a platform who talks to `app`. What all platforms have in common.
+class PlatformClient(ABC):
+    """One user of a platform who talks to `app`: what the clients of all platforms have in common.
 
         async with Alexa(app) as alexa:
             answer = await alexa.launch()

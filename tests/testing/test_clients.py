@@ -12,7 +12,6 @@ from async_dynamo_store.testing import (
     ActionsBuilder,
     Alexa,
     Answer,
-    Conversation,
     DialogflowCx,
     DialogflowEs,
     JovoCore,
@@ -20,6 +19,7 @@ from async_dynamo_store.testing import (
     LexV1,
     LexV2,
     Messenger,
+    PlatformClient,
     Retell,
     TwilioVoice,
     Vapi,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.server
 class Spoken:
     """What a platform can: launch, slots as texts or as they are, session attributes, ends that the app hears of."""
 
-    client: type[Conversation]
+    client: type[PlatformClient]
     platform: Platform
     launches: bool = True
     points: Any = 30
@@ -178,7 +178,7 @@ async def test_the_user_ends_the_session(quiz: Quiz, spoken: Spoken) -> None:
 
 
 @pytest.mark.parametrize("client", [each.client for each in PLATFORMS if each.keeps_data])
-async def test_session_attributes_are_carried_along(quiz: Quiz, client: type[Conversation]) -> None:
+async def test_session_attributes_are_carried_along(quiz: Quiz, client: type[PlatformClient]) -> None:
     async with client(quiz.app) as user:
         assert user.session_data == {}
         assert (await user.intent("RoundIntent")).text == "Round 1."
@@ -196,7 +196,7 @@ async def test_session_attributes_are_carried_along(quiz: Quiz, client: type[Con
 
 @pytest.mark.parametrize(("client", "first"), [(Vapi, 1), (Retell, "1")])
 async def test_variables_of_a_call_stay_as_its_beginning_set_them(
-    quiz: Quiz, client: type[Conversation], first: Any
+    quiz: Quiz, client: type[PlatformClient], first: Any
 ) -> None:
     async with client(quiz.app) as user:
         await user.launch()
@@ -206,7 +206,7 @@ async def test_variables_of_a_call_stay_as_its_beginning_set_them(
 
 @pytest.mark.parametrize("client", [Messenger, TwilioVoice])
 async def test_a_platform_without_attributes_and_slots_says_so(
-    quiz: Quiz, client: type[Conversation]
+    quiz: Quiz, client: type[PlatformClient]
 ) -> None:
     async with client(quiz.app) as user:
         assert user.session_data is None
@@ -298,7 +298,7 @@ async def test_twilio_presses_keys_and_hears_nothing_after_the_end(quiz: Quiz) -
 
 
 @pytest.mark.parametrize("client", [Vapi, Retell])
-async def test_what_failed_is_said_too(quiz: Quiz, client: type[Conversation]) -> None:
+async def test_what_failed_is_said_too(quiz: Quiz, client: type[PlatformClient]) -> None:
     @quiz.app.on_error
     async def apologize(turn: Turn) -> None:
         turn.tell("Sorry.")
