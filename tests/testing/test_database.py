@@ -13,6 +13,7 @@ from async_dynamo_store import (
     ThrottledError,
     Turn,
     UnavailableError,
+    UnsupportedValueError,
     VoiceApp,
 )
 from async_dynamo_store.testing import Alexa, VoiceDb, voice_database
@@ -152,3 +153,39 @@ async def test_on_error_answers(voice_db: VoiceDb) -> None:
         with voice_db.throttled():
             answer = await alexa.intent("ScoreIntent", points=1)
         assert (answer.text, answer.ends_session) == ("Sorry, ThrottledError.", True)
+
+
+async def test_a_conflict_that_cannot_be_made_says_why(voice_db: VoiceDb) -> None:
+    async with Alexa(APP) as alexa:
+        await alexa.intent("ScoreIntent", points=1)
+        with (
+            pytest.raises(UnsupportedValueError, match="score"),
+            voice_db.conflict(APP.store, alexa.user_id, {"score.round": 1}),
+        ):
+            await alexa.intent("ScoreIntent", points=1)
+
+
+def test_faults_that_cannot_be(voice_db: VoiceDb) -> None:
+    unknown, never = voice_db.throttled("UpdateItm"), voice_db.answers_lost(times=0)
+    with (
+        pytest.raises(ValueError, match="there is no operation 'UpdateItm'; the store's are BatchGetItem"),
+        unknown,
+    ):
+        pass
+    with pytest.raises(ValueError, match="times is 0; give 1 or more"), never:
+        pass
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+async def test_the_engine_is_reached_past_a_proxy(
+    voice_db: VoiceDb, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv(name, "intranet.example")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    for variable, value in voice_db.environment.items():
+        if value is not None:
+            monkeypatch.setenv(variable, value)
+    assert os.environ["no_proxy"] == "intranet.example,127.0.0.1"
+    async with Alexa(APP) as alexa:
+        assert (await alexa.intent("ScoreIntent", points=1)).text == "You have 1."

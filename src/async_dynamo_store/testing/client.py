@@ -52,6 +52,9 @@ class PlatformClient(ABC):
     USER_ID: ClassVar[str] = "test-user"
     """The `user_id` that is taken without one."""
 
+    ENDS_SESSIONS: ClassVar[bool] = True
+    """Whether an answer with `ends_session` ends the platform's session."""
+
     def __init__(self, app: VoiceApp[Any], *, user_id: str | None = None, locale: str = "en-US") -> None:
         self.app = app
         self.user_id = self.USER_ID if user_id is None else user_id
@@ -112,9 +115,6 @@ class PlatformClient(ABC):
         if answer.ends_session and self.ENDS_SESSIONS:
             self.begin_session()
         return answer
-
-    ENDS_SESSIONS: ClassVar[bool] = True
-    """Whether an answer with `ends_session` ends the platform's session."""
 
     @abstractmethod
     def _launch(self) -> dict[str, Any]: ...

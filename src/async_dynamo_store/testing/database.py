@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import socket
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,18 @@ _THROTTLED = json.dumps(
     }
 ).encode()
 
+_OPERATIONS = (
+    *_WRITES,
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "Scan",
+    "CreateTable",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "UpdateTimeToLive",
+)
+
 _Answer = Callable[["WSGIApplication", "WSGIEnvironment", "StartResponse"], Iterable[bytes]]
 
 
@@ -42,7 +55,7 @@ class Faults:
 
     operations: tuple[str, ...]
     left: float
-    answer: _Answer
+    answer: _Answer = field(repr=False)
     count: int = 0
 
 
@@ -54,7 +67,8 @@ class VoiceDb:
     `"embedded"`, is on the engine without it.
 
     The faults are made between the client and the engine, for every client of the engine. Operations are named
-    as DynamoDB does (`"GetItem"`, `"UpdateItem"`); without a name, the fault is for all.
+    as DynamoDB does (`"GetItem"`, `"UpdateItem"`); without a name, the fault is for all. Raises ValueError for an
+    operation that there is not, and for `times` under 1.
     """
 
     def __init__(self, endpoint_url: str, table_name: str) -> None:
@@ -86,6 +100,7 @@ class VoiceDb:
             "AWS_SESSION_TOKEN": None,
             "AWS_PROFILE": None,
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": None,
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
         }
 
     @contextmanager
@@ -113,8 +128,10 @@ class VoiceDb:
         """Within it another writer comes first: before the next write, it sets `change` in this user's data.
 
         `change` has values by path, as `store.set` takes them; `store` says where and in which layout. With
-        `on_conflict="raise"` the turn gets a `ConflictError`; with `"merge"` both changes are kept.
+        `on_conflict="raise"` the turn gets a `ConflictError`; with `"merge"` both changes are kept. When `change`
+        cannot be made, the block raises why.
         """
+        failed: list[Exception] = []
 
         async def write() -> None:
             async with AsyncDynamoStore(store.config) as other:
@@ -124,14 +141,28 @@ class VoiceDb:
         def come_first(
             engine: WSGIApplication, environ: WSGIEnvironment, start: StartResponse
         ) -> Iterable[bytes]:
-            asyncio.run(write())
+            try:
+                asyncio.run(write())
+            except Exception as error:  # noqa: BLE001 - raised in the test's own thread
+                failed.append(error)
             return engine(environ, start)
 
-        with self._failing(_WRITES, 1, come_first) as faults:
-            yield faults
+        try:
+            with self._failing(_WRITES, 1, come_first) as faults:
+                yield faults
+        finally:
+            if failed:
+                raise failed[0]
 
     @contextmanager
     def _failing(self, operations: tuple[str, ...], times: float, answer: _Answer) -> Generator[Faults]:
+        for operation in operations:
+            if operation not in _OPERATIONS:
+                raise ValueError(
+                    f"there is no operation {operation!r}; the store's are {', '.join(sorted(_OPERATIONS))}"
+                )
+        if times < 1:
+            raise ValueError(f"times is {times}; give 1 or more, or leave it out for all requests")
         faults = Faults(operations, times, answer)
         self._faults.append(faults)
         try:
@@ -206,6 +237,12 @@ def voice_database() -> Generator[VoiceDb]:
         database = VoiceDb(url, f"test-{uuid4().hex}")
         with embedded.behind(database.middleware):
             yield database
+
+
+def _no_proxy() -> str:
+    """The hosts that are reached without a proxy, and the engine's."""
+    hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return f"{hosts},127.0.0.1" if hosts else "127.0.0.1"
 
 
 def _throttle(engine: WSGIApplication, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
