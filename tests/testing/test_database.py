@@ -62,6 +62,15 @@ async def test_every_kind_of_store_is_on_the_one_engine(voice_db: VoiceDb) -> No
             assert await store.increment("anna", "score") == number + 1
 
 
+async def test_an_open_store_goes_on_in_the_next_test(voice_db: VoiceDb) -> None:
+    async with Alexa(APP) as alexa:
+        await alexa.intent("ScoreIntent", points=30)
+        with voice_database() as inner, inner.throttled("Scan"):
+            assert (await alexa.intent("ScoreIntent", points=1)).text == "You have 1."
+        with voice_db.throttled(), pytest.raises(ThrottledError):
+            await alexa.intent("ScoreIntent", points=1)
+
+
 async def test_tables_of_all_regions_go(voice_db: VoiceDb, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     config = TABLE | {"aws_config": {"region": "eu-central-1"}}

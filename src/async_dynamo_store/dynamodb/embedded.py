@@ -95,11 +95,11 @@ def drop_tables() -> None:
 def behind(middleware: Callable[[WSGIApplication], WSGIApplication]) -> Generator[None]:
     """Within it, each request of the server goes through `middleware`, which may change or refuse it."""
     global _middleware  # noqa: PLW0603 - as in `start`
-    _middleware = middleware
+    before, _middleware = _middleware, middleware
     try:
         yield
     finally:
-        _middleware = None
+        _middleware = before
 
 
 def _backends() -> dict[str, Any]:
