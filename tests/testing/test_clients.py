@@ -229,6 +229,13 @@ async def test_an_empty_slot(quiz: Quiz, spoken: Spoken) -> None:
         assert not quiz.last.entities.get("points")
 
 
+@spoken
+async def test_a_request_that_names_nobody(quiz: Quiz, spoken: Spoken) -> None:
+    async with spoken.client(quiz.app, user_id="") as client:
+        await client.intent("StopIntent")
+        assert quiz.last.user_id is None
+
+
 async def test_new_sessions_are_said_where_the_platform_says_so(quiz: Quiz) -> None:
     async with Alexa(quiz.app) as alexa, LexV1(quiz.app) as lex:
         for client in (alexa, lex):

@@ -46,7 +46,7 @@ class PlatformClient(ABC):
     the platform. Leaving the `async with` closes the app's connection to the database, and not its store, so that the
     next test can go on with the same app.
 
-    `user_id` is whom the platform names; `locale` is the user's language, where the platform tells it.
+    `user_id` is whom the platform names, `""` for nobody; `locale` is the user's language, where the platform tells it.
     """
 
     USER_ID: ClassVar[str] = "test-user"
