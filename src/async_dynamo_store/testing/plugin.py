@@ -23,16 +23,16 @@ def voice_engine() -> Iterator[str]:
 
 
 @pytest.fixture
-def voice_db(voice_engine: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[VoiceDb]:
+def voice_db(voice_engine: str) -> Iterator[VoiceDb]:
     """A DynamoDB without tables, on which stores work that find AWS by the default chain, or whose type is "embedded"."""
     from .database import voice_database
 
-    with voice_database() as database:
+    with voice_database() as database, pytest.MonkeyPatch.context() as patch:
         for name, value in database.environment.items():
             if value is None:
-                monkeypatch.delenv(name, raising=False)
+                patch.delenv(name, raising=False)
             else:
-                monkeypatch.setenv(name, value)
+                patch.setenv(name, value)
         yield database
 
 
