@@ -15,6 +15,7 @@ CAPACITY = {
     "PutItem": "write_units",
     "UpdateItem": "write_units",
     "DeleteItem": "write_units",
+    "Query": "read_units",
 }
 
 

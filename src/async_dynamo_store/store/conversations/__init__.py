@@ -16,6 +16,8 @@ from async_dynamo_store.errors import TableNotFoundError
 from .conversation import Conversation
 from .entries import ROOTS, Entries, is_root, read_root
 from .log import Log
+from .reading import Reader
+from .writing import Writer
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig
@@ -44,14 +46,15 @@ class Conversations:
         self._ttl = config.conversations.ttl if config.conversations else None
         self._client = client
         self._under_way = under_way
-        self._live: weakref.WeakKeyDictionary[Conversation, str] = weakref.WeakKeyDictionary()
+        self._writers: weakref.WeakValueDictionary[tuple[str, str], Writer] = weakref.WeakValueDictionary()
 
     def conversation(self, user_id: str, user_key: str, conversation_id: str) -> Conversation:
         """A conversation of a user; nothing is sent."""
-        entries = Entries(user_key, conversation_id, self._ttl)
-        conversation = Conversation(user_id, entries, self._log(user_key), self._under_way)
-        self._live[conversation] = user_key
-        return conversation
+        entries, log = Entries(user_key, conversation_id, self._ttl), self._log(user_key)
+        writer = self._writers.get((user_key, conversation_id))
+        if writer is None:
+            writer = self._writers[user_key, conversation_id] = Writer(entries, log, Reader(entries, log))
+        return Conversation(user_id, entries, log, writer, self._under_way)
 
     async def of_user(self, user_id: str, user_key: str) -> list[Conversation]:
         """The conversations of a user, newest first."""
@@ -71,9 +74,9 @@ class Conversations:
         It reads again until nothing is left, since what others had begun may land meanwhile: they find no root then,
         and take theirs back. A table that is missing is not made for this.
         """
-        for conversation, key in list(self._live.items()):
-            if key == user_key:
-                conversation.forgotten()
+        for key in list(self._writers):
+            if key[0] == user_key and (writer := self._writers.pop(key, None)):
+                writer.forgotten = True
         with suppress(TableNotFoundError):
             return await self._remove_all(user_key)
         return 0, 0

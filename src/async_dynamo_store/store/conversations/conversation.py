@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -34,14 +33,14 @@ class Conversation:
     """An append-only transcript of one user. Messages are JSON objects, as the agent's framework has them.
 
     `store.conversation(user_id, conversation_id)` gives it and sends nothing. Many writers may append at once, in
-    many processes: no message is lost, none is stored twice, and those of one `Conversation` object are in the order of
-    its calls, each of which waits for those before it. A call may raise what those of the store raise, and
-    `ConflictError` after `store.forget()`.
+    many processes: no message is lost, and none is stored twice. Those of one store are in the order of the calls, each
+    of which waits for those before it. A call may raise what those of the store raise, and `ConflictError` after
+    `store.forget()`.
 
     `created_at` is when the conversation began; None until that is known.
     """
 
-    def __init__(self, user_id: str, entries: Entries, log: Log, under_way: UnderWay) -> None:
+    def __init__(self, user_id: str, entries: Entries, log: Log, writer: Writer, under_way: UnderWay) -> None:
         self.user_id = user_id
         self.id = entries.id
         self.created_at: datetime | None = None
@@ -49,8 +48,7 @@ class Conversation:
         self._log = log
         self._under_way = under_way
         self._reader = Reader(entries, log)
-        self._writer = Writer(entries, log, self._reader)
-        self._line: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._writer = writer
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r})"
@@ -109,10 +107,6 @@ class Conversation:
         root = await self._write(self._writer.clear)
         if root is not None:
             await self._under_way.finish(self._remove_dead())
-
-    def forgotten(self) -> None:
-        """Write nothing any more: the user is being forgotten."""
-        self._writer.forgotten = True
 
     async def _messages(
         self, root: Root, limit: int | None = None, turns: int | None = None
@@ -176,8 +170,5 @@ class Conversation:
         return await self._under_way.finish(self._in_line(operation))
 
     async def _in_line(self, operation: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
-        loop = asyncio.get_running_loop()
-        if self._line is None or self._line[0] is not loop:
-            self._line = loop, asyncio.Lock()
-        async with self._line[1]:
+        async with self._writer.line():
             return await self._log.operate(operation)

@@ -5,6 +5,7 @@ Each function here is a part of one operation, whose time budget the caller sets
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ class NewEntry:
 
 
 class Writer:
-    """Writes to one conversation, one operation at a time.
+    """Writes to one conversation, one operation at a time (`line`), for all tasks of a store.
 
     `forgotten`: the user was forgotten after the conversation had been given out; nothing is written any more.
     """
@@ -54,7 +55,15 @@ class Writer:
         self._log = log
         self._reader = reader
         self._end: End | None = None
+        self._line: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self.forgotten = False
+
+    def line(self) -> asyncio.Lock:
+        """The line of those who write, first come, first served; each event loop has its own."""
+        loop = asyncio.get_running_loop()
+        if self._line is None or self._line[0] is not loop:
+            self._line = loop, asyncio.Lock()
+        return self._line[1]
 
     async def append(self, new: NewEntry) -> Root:
         """Put an entry at the end; returns the root that it is under.
@@ -157,12 +166,13 @@ class Writer:
         refused = 0
         while await self._log.put_new(self._entries.entry_item(entry), new.token) is not None:
             refused += 1
-            # The next number is free as a rule; whoever has not written for long asks for the end, unless what is looked
-            # for may lie before it.
-            far = refused % 2 == 0 and not may_be_there
-            number = await self._next_number(end.root) if far else entry.number + 1
+            number = entry.number + 1
+            # One who has not written for a while is behind, and one who has waited for others is too. What may be there
+            # already is looked for number by number.
+            if refused > 1 and not may_be_there:
+                await pause(refused)
+                number = await self._next_number(end.root)
             entry = replace(entry, sort_key=self._entries.sort_key(end.root.generation, number))
-            await pause(refused)
         return entry
 
     async def _put_parts(self, entry: Entry, parts: list[bytes]) -> None:

@@ -47,35 +47,57 @@ _Check = Callable[[Request, Reply, Mapping[str, Any]], None]
 class _Module(NamedTuple):
     """How one kind of JSON is read and answered; `title` is what messages call it.
 
-    `check` raises ValueError where native output contradicts what else is in the response. `join` makes one
-    answer of those to the several requests that one JSON may hold.
+    `keys`: its JSON has one of these at the top; `parse` looks whether it is of the platform. `check` raises ValueError
+    where native output contradicts what else is in the response. `join` makes one answer of those to the several
+    requests that one JSON may hold.
     """
 
     title: str
     platforms: tuple[Platform, ...]
+    keys: frozenset[str]
     parse: _Parse
     render: _Render
     check: _Check | None = None
     join: Callable[[Sequence[Any]], Any] = list
 
 
+def _keys(*keys: str) -> frozenset[str]:
+    return frozenset(keys)
+
+
 _MODULES = (
-    _Module("Alexa", ("alexa",), alexa.parse, alexa.render, alexa.check),
+    _Module("Alexa", ("alexa",), _keys("request"), alexa.parse, alexa.render, alexa.check),
     _Module(
         "Google Assistant (Actions Builder)",
         ("google-assistant",),
+        _keys("handler"),
         google_assistant.parse,
         google_assistant.render,
     ),
-    _Module("Dialogflow ES", ("dialogflow-es",), dialogflow.parse_es, dialogflow.render_es),
-    _Module("Dialogflow CX", ("dialogflow-cx",), dialogflow.parse_cx, dialogflow.render_cx),
-    _Module("Lex V1", ("lex-v1",), lex.parse_v1, lex.render_v1, lex.check_v1),
-    _Module("Lex V2", ("lex-v2",), lex.parse_v2, lex.render_v2, lex.check_v2),
-    _Module("Facebook Messenger", ("messenger",), messenger.parse, messenger.render, messenger.check),
-    _Module("Twilio Voice", ("twilio-voice",), twilio.parse, twilio.render),
-    _Module("Jovo Core and Web", ("jovo-core", "jovo-web"), jovo.parse, jovo.render),
-    _Module("Vapi", ("vapi",), vapi.parse, vapi.render, join=vapi.join),
-    _Module("Retell", ("retell",), retell.parse, retell.render),
+    _Module(
+        "Dialogflow ES", ("dialogflow-es",), _keys("queryResult"), dialogflow.parse_es, dialogflow.render_es
+    ),
+    _Module(
+        "Dialogflow CX",
+        ("dialogflow-cx",),
+        _keys("fulfillmentInfo"),
+        dialogflow.parse_cx,
+        dialogflow.render_cx,
+    ),
+    _Module("Lex V1", ("lex-v1",), _keys("currentIntent"), lex.parse_v1, lex.render_v1, lex.check_v1),
+    _Module("Lex V2", ("lex-v2",), _keys("sessionState"), lex.parse_v2, lex.render_v2, lex.check_v2),
+    _Module(
+        "Facebook Messenger",
+        ("messenger",),
+        _keys("entry", "messaging", "field"),
+        messenger.parse,
+        messenger.render,
+        messenger.check,
+    ),
+    _Module("Twilio Voice", ("twilio-voice",), _keys("CallSid"), twilio.parse, twilio.render),
+    _Module("Jovo Core and Web", ("jovo-core", "jovo-web"), _keys("input"), jovo.parse, jovo.render),
+    _Module("Vapi", ("vapi",), _keys("message"), vapi.parse, vapi.render, join=vapi.join),
+    _Module("Retell", ("retell",), _keys("call", "chat", "event"), retell.parse, retell.render),
 )
 """The one table of the platforms, in the order in which a request is tried on them."""
 _MODULE_OF = {platform: module for module in _MODULES for platform in module.platforms}
@@ -90,6 +112,8 @@ def parse_request(raw: object) -> list[Request]:
     if isinstance(raw, Mapping):
         try:
             for module in _MODULES:
+                if module.keys.isdisjoint(raw):
+                    continue
                 if requests := module.parse(cast("Mapping[str, Any]", raw)):
                     return requests
         except RecursionError as error:

@@ -18,7 +18,9 @@ def _is_object(value: Any) -> bool:
 def at(value: Any, *path: str) -> Any:
     """What sits at `path`, or None."""
     for key in path:
-        if not _is_object(value):
+        if type(value) is not dict and not _is_object(
+            value
+        ):  # nearly always a dict, and a call costs as much as the rest
             return None
         value = value.get(key)
     return value
