@@ -9,16 +9,15 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
-import botocore.loaders
 import pytest
 from botocore import handlers
 from hypothesis import HealthCheck, settings
 
+from async_dynamo_store.testing.database import descriptions_read_once
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 from tests.faults.proxy import FaultProxy
@@ -161,19 +160,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session", autouse=True)
 def aws_descriptions_read_once() -> Iterator[None]:
     """Botocore reads the description of AWS's API anew for each session, which takes longer than most tests."""
-    loader, files = botocore.loaders.Loader, botocore.loaders.JSONFileLoader
-    list_services = loader.list_available_services
-    listed: dict[tuple[str, ...], list[str]] = {}
-
-    def list_once(self: botocore.loaders.Loader, type_name: str) -> list[str]:
-        key = (type_name, *self.search_paths)
-        if key not in listed:
-            listed[key] = list_services(self, type_name)
-        return listed[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "load_file", staticmethod(cache(files().load_file)))
-        patch.setattr(loader, "list_available_services", list_once)
+    with descriptions_read_once():
         yield
 
 

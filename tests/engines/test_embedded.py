@@ -55,6 +55,13 @@ def test_a_new_event_loop_finds_the_same_data() -> None:
     assert asyncio.run(is_gone())
 
 
+async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with AsyncDynamoStore(CONFIG) as store:
+        await store.set("u1", "a", 1)
+        assert await store.get("u1", "a") == 1
+
+
 async def test_a_store_that_was_never_opened_starts_nothing(caplog: pytest.LogCaptureFixture) -> None:
     await AsyncDynamoStore(CONFIG).aclose()
     assert caplog.records == []

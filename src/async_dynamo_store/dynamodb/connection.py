@@ -150,10 +150,12 @@ async def open_client(
     # Half of the budget for one try, so that a connection that died leaves time for another.
     one_try = config.timeout_seconds / min(config.max_attempts, 2)
     # A session of the user's own keeps its own number of connections, and their time.
-    pool: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if session is None:
-        pool["max_pool_connections"] = _CONNECTIONS
-        pool["connector_args"] = {"keepalive_timeout": _IDLE_SECONDS}
+        options["max_pool_connections"] = _CONNECTIONS
+        options["connector_args"] = {"keepalive_timeout": _IDLE_SECONDS}
+    if config.type == "embedded":
+        options["proxies"] = {}  # those of the environment do not reach this process
     client: DynamoDBClient = await stack.enter_async_context(
         made.client(
             "dynamodb",
@@ -163,7 +165,7 @@ async def open_client(
                 retries={"total_max_attempts": config.max_attempts},
                 parameter_validation=False,
                 user_agent_extra="async-dynamo-store",
-                **pool,
+                **options,
             ),
             region_name=aws.region,
             endpoint_url=aws.endpoint_url and aws.endpoint_url.replace("_", "x"),

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -16,8 +17,8 @@ from pydantic import SecretStr
 from async_dynamo_store.config import AwsConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from collections.abc import Callable, Generator, Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from werkzeug.serving import BaseWSGIServer
 
@@ -29,8 +30,10 @@ REGION = "us-east-1"
 _lock = threading.Lock()
 _users: weakref.WeakSet[object] = weakref.WeakSet()
 _server: BaseWSGIServer | None = None
-_own_tables: set[str] = set()
-"""The tables that were made through the server: others in this process may be of a test's `mock_aws`."""
+_own_tables: set[tuple[str, str]] = set()
+"""Region and name of the tables that were made through the server: others in this process may be of a test's `mock_aws`."""
+
+_middleware: Callable[[WSGIApplication], WSGIApplication] | None = None
 
 
 class EmbeddedMissingError(ImportError):
@@ -77,18 +80,38 @@ def stop(user: object) -> None:
         _server.shutdown()
         _server.server_close()
         _server = None
-        tables = _tables()
-        for name in _own_tables & tables.keys():
-            del tables[name]
-        _own_tables.clear()
+        drop_tables()
 
 
-def _tables() -> dict[str, Any]:
+def drop_tables() -> None:
+    """Forget all tables that were made through the server, whatever their region."""
+    backends = _backends()
+    for region, name in _own_tables:
+        backends[region].tables.pop(name, None)
+    _own_tables.clear()
+
+
+@contextmanager
+def behind(middleware: Callable[[WSGIApplication], WSGIApplication]) -> Generator[None]:
+    """Within it, each request of the server goes through `middleware`, which may change or refuse it."""
+    global _middleware  # noqa: PLW0603 - as in `start`
+    before, _middleware = _middleware, middleware
+    try:
+        yield
+    finally:
+        _middleware = before
+
+
+def _backends() -> dict[str, Any]:
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.dynamodb.models import dynamodb_backends
 
-    tables: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
-    return tables
+    backends: dict[str, Any] = dynamodb_backends[DEFAULT_ACCOUNT_ID]
+    return backends
+
+
+def _tables() -> set[tuple[str, str]]:
+    return {(region, name) for region, backend in _backends().items() for name in backend.tables}
 
 
 def _make_server() -> BaseWSGIServer:
@@ -113,12 +136,16 @@ def _make_server() -> BaseWSGIServer:
 
     app, one_at_a_time = create_backend_app("dynamodb"), threading.Lock()
 
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # moto checks a condition and writes in two steps, between which another thread may write.
         with one_at_a_time:
-            before = set(_tables())
-            answer = app(environ, start_response)
-            _own_tables.update(_tables().keys() - before)
-            return answer
+            before = _tables()
+            answered = app(environ, start_response)
+            _own_tables.update(_tables() - before)
+            return answered
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        application = _middleware(answer) if _middleware else answer
+        return application(environ, start_response)
 
     return make_server("127.0.0.1", 0, serve, threaded=True, request_handler=Handler)

@@ -1,0 +1,154 @@
+"""`PlatformClient`: what speaks to a `VoiceApp` as a platform does, for one user, in one session after another."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+from uuid import uuid4
+
+from async_dynamo_store.errors import StoreError
+from async_dynamo_store.voice.app import VoiceApp
+from async_dynamo_store.voice.requests import parse_request
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the app answered, as a user of the platform gets it.
+
+    - `text`: what is said, as plain text; `""` for nothing.
+    - `reprompt`: what is said when the user does not answer, on platforms that can.
+    - `ends_session`: the platform ends the session, or hangs up; for Lex the intent is closed.
+    - `raw`: the whole response, None where the platform has sent nothing that could be answered.
+    """
+
+    text: str = ""
+    reprompt: str = ""
+    ends_session: bool = False
+    raw: Any = field(default=None, repr=False)
+
+
+class PlatformClient(ABC):
+    """One user of a platform who talks to `app`: what the clients of all platforms have in common.
+
+        async with Alexa(app) as alexa:
+            answer = await alexa.launch()
+            assert answer.text == "Welcome!"
+
+    A session begins with the first request, and the one after it with the first request after an answer that ended
+    the session, or after `end()`. What the app puts in the session's attributes comes back with the next request, as on
+    the platform. Leaving the `async with` closes the app's connection to the database, and not its store, so that the
+    next test can go on with the same app.
+
+    `user_id` is whom the platform names, `""` for nobody; `locale` is the user's language, where the platform tells it.
+    """
+
+    USER_ID: ClassVar[str] = "test-user"
+    """The `user_id` that is taken without one."""
+
+    ENDS_SESSIONS: ClassVar[bool] = True
+    """Whether an answer with `ends_session` ends the platform's session."""
+
+    def __init__(self, app: VoiceApp[Any], *, user_id: str | None = None, locale: str = "en-US") -> None:
+        self.app = app
+        self.user_id = self.USER_ID if user_id is None else user_id
+        self.locale = locale
+        self.begin_session()
+
+    def begin_session(self) -> None:
+        """Forget the session, as a platform does after a while: the next request begins a new one."""
+        self.session_id = uuid4().hex
+        self.attributes: Mapping[str, Any] = {}
+        self.is_new_session = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with suppress(StoreError):  # an app without a database
+            await self.app.store.disconnect()
+
+    @property
+    def session_data(self) -> Mapping[str, Any] | None:
+        """What `turn.session.data` begins with in the next turn; None where the platform has no session attributes."""
+        (request,) = parse_request(self._intent("Any", {}))
+        return request.session_data
+
+    async def launch(self) -> Answer:
+        """Open the app, or call it."""
+        return await self.send(self._launch())
+
+    async def intent(self, name: str, /, **entities: Any) -> Answer:
+        """Say what the platform understands as this intent, with these slots or parameters.
+
+        Where slots are texts (Alexa, Lex), other values are made texts: `points=30` is `"30"`. None is an empty
+        slot.
+        """
+        return await self.send(self._intent(name, entities))
+
+    async def end(self) -> Answer:
+        """End the session as the user does.
+
+        A platform that tells the app of it gets an answer; elsewhere nothing is sent, and the answer is an empty one.
+        """
+        request = self._end()
+        answer = Answer() if request is None else await self.send(request)
+        self.begin_session()
+        return answer
+
+    async def send(self, request: Mapping[str, Any]) -> Answer:
+        """Send a request of the platform's JSON, such as one for which there is no method, and take its answer in.
+
+        Raises what `app.handle` raises.
+        """
+        response = await self.app.handle(json.loads(json.dumps(request)))
+        # What a server would send: JSON, and a Decimal as a number.
+        response = json.loads(json.dumps(response, allow_nan=False, default=float))
+        self.is_new_session = False
+        answer = self._answer(response)
+        if answer.ends_session and self.ENDS_SESSIONS:
+            self.begin_session()
+        return answer
+
+    @abstractmethod
+    def _launch(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _intent(self, name: str, entities: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    def _end(self) -> dict[str, Any] | None:
+        return None
+
+    @abstractmethod
+    def _answer(self, response: Any) -> Answer: ...
+
+
+def iso_now() -> str:
+    """The time as Alexa and Jovo write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def milliseconds_now() -> int:
+    """The time as Messenger and the phone agents write it."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def as_text(value: Any) -> str | None:
+    """A slot's value where slots are texts."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def spoken(markup: str) -> str:
+    """The text of an SSML document."""
+    return html.unescape(re.sub(r"<[^>]*>", "", markup)).strip()
+
+
+def without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Session parameters, where null is how an answer removes one."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,270 @@
+"""`VoiceDb`: the embedded engine as the database of a test, and the faults that a test asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+from uuid import uuid4
+
+import botocore.loaders
+
+from async_dynamo_store.dynamodb import embedded
+from async_dynamo_store.store.store import AsyncDynamoStore
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+_THROTTLED = json.dumps(
+    {
+        "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+        "message": "asked for by the test",
+    }
+).encode()
+
+_OPERATIONS = (
+    *_WRITES,
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "Scan",
+    "CreateTable",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "UpdateTimeToLive",
+)
+
+_Answer = Callable[["WSGIApplication", "WSGIEnvironment", "StartResponse"], Iterable[bytes]]
+
+
+@dataclass
+class Faults:
+    """What a block with faults is about; `count` is how many requests have met one so far."""
+
+    operations: tuple[str, ...]
+    left: float
+    answer: _Answer = field(repr=False)
+    count: int = 0
+
+
+class VoiceDb:
+    """A database for one test: the embedded engine, without tables.
+
+    `endpoint_url` is the engine's. `config` is what to give as `db` where the app is made for the test: a table
+    with a name of its own, on the engine. An app that finds AWS by the default chain, or whose `type` is
+    `"embedded"`, is on the engine without it.
+
+    The faults are made between the client and the engine, for every client of the engine. Operations are named
+    as DynamoDB does (`"GetItem"`, `"UpdateItem"`); without a name, the fault is for all. Raises ValueError for an
+    operation that there is not, and for `times` under 1.
+    """
+
+    def __init__(self, endpoint_url: str, table_name: str) -> None:
+        self.endpoint_url = endpoint_url
+        self.table_name = table_name
+        self._faults: list[Faults] = []
+        self._lock = threading.Lock()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A new dict of the fields of `DynamoDbConfig`, to change or add to."""
+        aws = {
+            "endpoint_url": self.endpoint_url,
+            "region": embedded.REGION,
+            "access_key_id": KEY,
+            "secret_access_key": KEY,
+        }
+        return {"table_name": self.table_name, "aws_config": aws}
+
+    @property
+    def environment(self) -> Mapping[str, str | None]:
+        """The variables by which the AWS default chain finds the engine, and None for those that would mislead it."""
+        return {
+            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_DEFAULT_REGION": embedded.REGION,
+            "AWS_REGION": embedded.REGION,
+            "AWS_SESSION_TOKEN": None,
+            "AWS_PROFILE": None,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": None,
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
+        }
+
+    @contextmanager
+    def throttled(self, *operations: str, times: float = math.inf) -> Generator[Faults]:
+        """Within it DynamoDB throttles all requests for these operations, or the next `times`.
+
+        The client tries again `max_attempts` times; then the error is a `ThrottledError`.
+        """
+        with self._failing(operations, times, _throttle) as faults:
+            yield faults
+
+    @contextmanager
+    def answers_lost(self, *operations: str, times: float = math.inf) -> Generator[Faults]:
+        """Within it DynamoDB does what it is asked, and the connection breaks before the answer.
+
+        The client tries again; when all answers are lost, the error is an `UnavailableError`.
+        """
+        with self._failing(operations, times, _lose_answer) as faults:
+            yield faults
+
+    @contextmanager
+    def conflict(
+        self, store: AsyncDynamoStore[Any], user_id: str, change: Mapping[str, Any]
+    ) -> Generator[Faults]:
+        """Within it another writer comes first: before the next write, it sets `change` in this user's data.
+
+        `change` has values by path, as `store.set` takes them; `store` says where and in which layout. With
+        `on_conflict="raise"` the turn gets a `ConflictError`; with `"merge"` both changes are kept. When `change`
+        cannot be made, the block raises why.
+        """
+        failed: list[Exception] = []
+
+        async def write() -> None:
+            async with AsyncDynamoStore(store.config) as other:
+                for path, value in change.items():
+                    await other.set(user_id, path, value)
+
+        def come_first(
+            engine: WSGIApplication, environ: WSGIEnvironment, start: StartResponse
+        ) -> Iterable[bytes]:
+            try:
+                asyncio.run(write())
+            except Exception as error:  # noqa: BLE001 - raised in the test's own thread
+                failed.append(error)
+            return engine(environ, start)
+
+        try:
+            with self._failing(_WRITES, 1, come_first) as faults:
+                yield faults
+        finally:
+            if failed:
+                raise failed[0]
+
+    @contextmanager
+    def _failing(self, operations: tuple[str, ...], times: float, answer: _Answer) -> Generator[Faults]:
+        for operation in operations:
+            if operation not in _OPERATIONS:
+                raise ValueError(
+                    f"there is no operation {operation!r}; the store's are {', '.join(sorted(_OPERATIONS))}"
+                )
+        if times < 1:
+            raise ValueError(f"times is {times}; give 1 or more, or leave it out for all requests")
+        faults = Faults(operations, times, answer)
+        self._faults.append(faults)
+        try:
+            yield faults
+        finally:
+            self._faults.remove(faults)
+
+    def middleware(self, engine: WSGIApplication) -> WSGIApplication:
+        """The engine with the faults in front of it."""
+
+        def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            operation = environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
+            faults = self._take(operation)
+            return faults.answer(engine, environ, start) if faults else engine(environ, start)
+
+        return serve
+
+    def _take(self, operation: str) -> Faults | None:
+        with self._lock:
+            for faults in self._faults:
+                if faults.left >= 1 and operation in (faults.operations or (operation,)):
+                    faults.left -= 1
+                    faults.count += 1
+                    return faults
+        return None
+
+
+KEY = "embedded"
+"""The access key of the engine, which takes any."""
+
+
+class _Owner:
+    """Whoever keeps the engine running."""
+
+
+@contextmanager
+def engine_running() -> Generator[str]:
+    """Start the engine, or join the one that runs; it runs as long as the block. Gives its URL."""
+    owner = _Owner()
+    url = embedded.start(owner)
+    try:
+        yield url
+    finally:
+        embedded.stop(owner)
+
+
+@contextmanager
+def descriptions_read_once() -> Generator[None]:
+    """Within it botocore keeps what it has read of AWS's APIs, which else takes most of the time of a client's making."""
+    loader, files = botocore.loaders.Loader, botocore.loaders.JSONFileLoader
+    list_services = loader.list_available_services
+    listed: dict[tuple[str, ...], list[str]] = {}
+
+    def list_once(self: botocore.loaders.Loader, type_name: str) -> list[str]:
+        key = (type_name, *self.search_paths)
+        if key not in listed:
+            listed[key] = list_services(self, type_name)
+        return listed[key]
+
+    with (
+        mock.patch.object(files, "load_file", staticmethod(cache(files().load_file))),
+        mock.patch.object(loader, "list_available_services", list_once),
+    ):
+        yield
+
+
+@contextmanager
+def voice_database() -> Generator[VoiceDb]:
+    """A `VoiceDb` without tables. One at a time, since all tests of a process share the engine."""
+    with engine_running() as url:
+        embedded.drop_tables()
+        database = VoiceDb(url, f"test-{uuid4().hex}")
+        with embedded.behind(database.middleware):
+            yield database
+
+
+def _no_proxy() -> str:
+    """The hosts that are reached without a proxy, and the engine's."""
+    hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return f"{hosts},127.0.0.1" if hosts else "127.0.0.1"
+
+
+def _throttle(engine: WSGIApplication, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    _read_body(environ)
+    headers = [
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("Content-Length", str(len(_THROTTLED))),
+        ("x-amz-crc32", str(zlib.crc32(_THROTTLED))),
+    ]
+    start("400 Bad Request", headers)
+    return [_THROTTLED]
+
+
+def _lose_answer(engine: WSGIApplication, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    body = BytesIO(_read_body(environ))
+    for part in engine(environ | {"wsgi.input": body}, start):
+        del part
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("the test asked for a lost answer")
+
+
+def _read_body(environ: WSGIEnvironment) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    return body

@@ -1,0 +1,83 @@
+"""The plugin as pytest finds it, in runs of their own: the example, the pages' project, and a run that does not use it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import async_dynamo_store.testing
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "tested_skill"
+PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+HEAVY = ("aioboto3", "boto3", "botocore", "moto", "pydantic", "async_dynamo_store.store")
+
+
+def run_pytest(*arguments: str | Path) -> str:
+    """The report of a pytest run in which nothing failed."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def passed(report: str) -> int:
+    (count,) = re.findall(r"(\d+) passed", report)
+    return int(count)
+
+
+def test_pytest_finds_the_plugin() -> None:
+    (entry,) = entry_points(group="pytest11", name="async_dynamo_store")
+    assert entry.value == "async_dynamo_store.testing.plugin"
+
+
+def test_the_example_passes() -> None:
+    tests = re.findall(r"^async def test_", (EXAMPLE / "test_skill.py").read_text("utf-8"), re.MULTILINE)
+    assert passed(run_pytest(EXAMPLE)) == len(tests) + 1  # one is for two platforms
+
+
+def test_the_project_of_the_page_passes_under_xdist(tmp_path: Path) -> None:
+    files: defaultdict[str, str] = defaultdict(str)
+    for name, source in re.findall(
+        r"^```(?:python|toml)\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+    ):
+        files[name] += source
+    assert set(files) == {"pyproject.toml", "skill.py", "conftest.py", "test_skill.py", "test_factory.py"}
+    assert PAGE.count("\n```python\n") + PAGE.count("\n```toml\n") == len(
+        re.findall(r"^```(?:python|toml)\n# \S+\n", PAGE, re.MULTILINE)
+    )
+    for name, source in files.items():
+        (tmp_path / name).write_text(source, encoding="utf-8")
+    tests = sum(source.count("def test_") for source in files.values())
+    assert passed(run_pytest(tmp_path, "--rootdir", tmp_path, "--numprocesses=2")) == tests
+
+
+def test_a_run_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
+    test = tmp_path / "test_it.py"
+    test.write_text(f"import sys\n\ndef test_it():\n    assert not {{*{HEAVY}}} & sys.modules.keys()\n")
+    assert passed(run_pytest(test, "--rootdir", tmp_path, "-c", os.devnull)) == 1
+
+
+def test_the_fixtures_are_described(tmp_path: Path) -> None:
+    fixtures = run_pytest("--fixtures", tmp_path, "--rootdir", tmp_path, "-c", os.devnull)
+    described = re.findall(r"^(\w+).* -- .*testing/plugin.py", fixtures, re.MULTILINE)
+    assert described == ["voice_engine", "voice_db", "frozen"]
+
+
+def test_all_is_sorted_and_whole() -> None:
+    names = async_dynamo_store.testing.__all__
+    assert names == sorted(names)
+    for name in names:
+        assert getattr(async_dynamo_store.testing, name).__doc__
+        assert f"`{name}`" in PAGE or f"`{name}(" in PAGE, name
+    with pytest.raises(AttributeError, match=r"'async_dynamo_store.testing' has no attribute 'Aleksa'"):
+        getattr(async_dynamo_store.testing, "Aleksa")  # noqa: B009 - type checkers see the typo too
