@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from async_dynamo_store.cli.commands import commands
 
 if TYPE_CHECKING:
-    from click.testing import Result
+    from typer.testing import Result
 
 COMMAND = [sys.executable, "-c", "from async_dynamo_store.cli import main; main()"]
 

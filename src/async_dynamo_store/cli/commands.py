@@ -11,7 +11,7 @@ from async_dynamo_store.dynamodb.policy import iam_policy
 from async_dynamo_store.dynamodb.table import TableInfo
 
 from . import demo as _demo
-from . import user
+from . import table, user
 from .invocation import Invocation, command, run_command
 from .json_text import json_text
 from .mistakes import Failure
@@ -24,6 +24,7 @@ commands = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+commands.add_typer(table.app, name="table")
 commands.add_typer(user.app, name="user")
 
 
@@ -48,8 +49,8 @@ async def ensure_table(invocation: Invocation) -> None:
     """Create the table if it is missing, wait until it is active, check its keys."""
     async with invocation.store() as store:
         info = await store.ensure_table()
-    tables = filter(None, (info, info.conversations))
-    invocation.answer(asdict(info), "\n".join(map(_in_words, tables)))
+    found = filter(None, (info, info.conversations))
+    invocation.answer(asdict(info), "\n".join(map(_in_words, found)))
 
 
 @command(commands, "policy")
@@ -58,6 +59,6 @@ async def policy(invocation: Invocation) -> None:
     typer.echo(json_text(iam_policy(invocation.config())))
 
 
-def _in_words(table: TableInfo) -> str:
-    keys = ", ".join(f"{name} ({kind}, {role})" for name, kind, role in table.key_schema)
-    return f"{table.name}: {'created, ' if table.created else ''}{table.status}, key {keys}"
+def _in_words(info: TableInfo) -> str:
+    keys = ", ".join(f"{name} ({kind}, {role})" for name, kind, role in info.key_schema)
+    return f"{info.name}: {'created, ' if info.created else ''}{info.status}, key {keys}"

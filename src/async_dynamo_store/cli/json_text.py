@@ -136,18 +136,18 @@ def from_plain(value: Any) -> AttributeValue:
 
 
 def _from_mark(value: dict[str, Any]) -> AttributeValue:
-    match value:
-        case {"$binary": str() as text}:
-            return {"B": _bytes(text)}
-        case {"$map": dict() as members}:
-            return {"M": {key: from_plain(member) for key, member in members.items()}}
-        case {"$set": [_, *_] as members}:
-            encoded = [from_plain(member) for member in members]
-            kinds = {tag for member in encoded for tag in member}
-            if len(kinds) == 1 and kinds <= {"S", "N", "B"}:
-                (kind,) = kinds
-                return {f"{kind}S": [member[kind] for member in encoded]}
-    raise NotAnItemError(f"{next(iter(value))} is not followed by what it stands for")
+    ((mark, content),) = value.items()
+    if mark == _BINARY and isinstance(content, str):
+        return {"B": _bytes(content)}
+    if mark == _MAP and isinstance(content, dict):
+        return {"M": {key: from_plain(member) for key, member in content.items()}}
+    if mark == _SET and isinstance(content, list):
+        members = [from_plain(member) for member in content]
+        kinds = {tag for member in members for tag in member}
+        if len(kinds) == 1 and kinds <= {"S", "N", "B"}:
+            (kind,) = kinds
+            return {f"{kind}S": [member[kind] for member in members]}
+    raise NotAnItemError(f"{mark} is not followed by what it stands for")
 
 
 def from_dynamodb(value: Any) -> AttributeValue:
