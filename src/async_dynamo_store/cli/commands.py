@@ -15,6 +15,7 @@ from . import table, user
 from .invocation import Invocation, command, run_command
 from .json_text import json_text
 from .mistakes import Failure
+from .transfer import commands as transfer
 
 commands = typer.Typer(
     name="async-dynamo-store",
@@ -26,6 +27,7 @@ commands = typer.Typer(
 )
 commands.add_typer(table.app, name="table")
 commands.add_typer(user.app, name="user")
+transfer.register(commands)
 
 
 @commands.command()
