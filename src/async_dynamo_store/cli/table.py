@@ -177,12 +177,12 @@ async def _of(client: Client, operation: str, name: str, read: Any) -> str:
 
 def _ttl(answer: dict[str, Any]) -> str:
     described = answer["TimeToLiveDescription"]
-    return described["AttributeName"] if described["TimeToLiveStatus"].startswith("ENABL") else "nothing"
+    return str(described["AttributeName"]) if described["TimeToLiveStatus"].startswith("ENABL") else "nothing"
 
 
 def _recovery(answer: dict[str, Any]) -> str:
     described = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    return described.get("PointInTimeRecoveryStatus", "DISABLED")
+    return str(described.get("PointInTimeRecoveryStatus", "DISABLED"))
 
 
 async def _create(client: Client, definition: TableDefinition, options: TableOptions) -> dict[str, Any]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig
     from async_dynamo_store.wire.values import Item
 
-_MAX_BYTES = 2048
+MAX_KEY_BYTES = 2048
 """AWS, 'Quotas in Amazon DynamoDB', 'Partition keys and sort keys'."""
 
 
@@ -36,9 +36,9 @@ class Keys:
             size = len(key.encode())
         except UnicodeEncodeError:
             raise InvalidUserIdError("The user id is not valid Unicode (a lone surrogate).") from None
-        if size > _MAX_BYTES:
+        if size > MAX_KEY_BYTES:
             raise InvalidUserIdError(
-                f"The user id has {size} bytes with its prefix; DynamoDB's keys hold {_MAX_BYTES}."
+                f"The user id has {size} bytes with its prefix; DynamoDB's keys hold {MAX_KEY_BYTES}."
             )
         return key
 

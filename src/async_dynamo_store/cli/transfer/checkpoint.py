@@ -97,7 +97,7 @@ class Checkpoint:
                 return
             text = state.as_json()
             await target.sync()
-            await asyncio.to_thread(self._replace, text)
+            self._replace(text)  # at once: a thread would go on beside the next one when this is cancelled
             self._saved_at = time.monotonic()
 
     def _replace(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from .layout_change import LayoutChange, with_layout
 from .lines import Form
 from .pages import Problem, Totals
 from .rates import Rate
+from .report import tell_outcome, tell_rehearsal
 from .run import Transfer
 from .tables import TableSource, TableTarget
 
@@ -133,7 +135,7 @@ async def export(
         found = await _read_back(file, target, segments)
         kept.remove()
         file.finish()
-    _conclude(job, state.totals, found)
+    tell_outcome(job.invocation, job.names, state.totals, found)
 
 
 async def import_users(
@@ -158,7 +160,7 @@ async def import_users(
     names = {
         "command": "import",
         "from": str(path),
-        "bytes": await files.size(),
+        "bytes": await asyncio.to_thread(files.size),
         "to": _place(target),
         "overwrite": overwrite,
     }
@@ -226,7 +228,7 @@ async def _into_table(
         if dry_run:
             with table.rehearsal():
                 found = await transfer.compare(table.compare, job.segments, aloud=True)
-            _conclude_rehearsal(job, found, overwrites=overwrites)
+            tell_rehearsal(job.invocation, job.names, found, overwrites=overwrites)
             return
         kept = Checkpoint(job.checkpoint)
         state, goes_on = kept.load(job.fingerprint, job.segments)
@@ -235,7 +237,7 @@ async def _into_table(
         await transfer.run(table, state, kept)
         found = await transfer.compare(table.compare, job.segments)
         kept.remove()
-    _conclude(job, state.totals, found)
+    tell_outcome(job.invocation, job.names, state.totals, found)
 
 
 @asynccontextmanager
@@ -279,57 +281,14 @@ def _tell_resumed(job: _Job, goes_on: bool, totals: Totals) -> None:
         job.invocation.note(f"Going on from {job.checkpoint}: {totals.read} users were read before.")
 
 
-def _conclude(job: _Job, done: Totals, found: Totals) -> None:
-    """Say what was done, and whether the target has it."""
-    agrees = (done.in_target, done.checksum) == (found.same, found.checksum)
-    values = done.as_json() | {
-        "in_target": found.same,
-        "checksum_in_target": f"{found.checksum:064x}",
-        "agrees": agrees,
-        "from": job.names["from"],
-        "to": job.names["to"],
-    }
-    lines = [
-        f"{done.read} users read, {done.written} written, {done.same} were there already, {done.kept} kept as the target"
-        f" had them, {done.unreadable} could not be moved.",
-        *_left_out(done),
-        *([f"{done.others} other items were passed by."] if done.others else []),
-        f"Read again: {found.same} users, checksum {values['checksum_in_target'][:16]}:"
-        f" {'as it was sent' if agrees else 'NOT as it was sent, ' + values['checksum'][:16]}.",
-    ]
-    job.invocation.answer(values, "\n".join(lines))
-    if not agrees or done.unreadable:
-        raise typer.Exit(Exit.NOT_SO)
-
-
-def _conclude_rehearsal(job: _Job, found: Totals, *, overwrites: bool) -> None:
-    """Say what would be done."""
-    values = found.as_json() | {"from": job.names["from"], "to": job.names["to"], "dry_run": True}
-    otherwise = "would be written over" if overwrites else "would be kept as the target has them"
-    lines = [
-        f"{found.read} users read. {found.missing} would be written, {found.same} are there already, {found.kept} {otherwise},"
-        f" {found.unreadable} could not be moved. Nothing was written.",
-        *_left_out(found),
-    ]
-    job.invocation.answer(values, "\n".join(lines))
-    if found.unreadable:
-        raise typer.Exit(Exit.NOT_SO)
-
-
-def _left_out(totals: Totals) -> list[str]:
-    return [
-        f"Left out, having no place in the target's layout: {name} (of {count} users)."
-        for name, count in sorted(totals.left_out.items())
-    ]
-
-
 def _layout(choice: LayoutChoice | None) -> LayoutName | None:
-    return choice.value if choice else None  # type: ignore[return-value]
+    return choice.value if choice else None
 
 
 def _place(config: DynamoDbConfig) -> str:
     aws = config.aws_config
-    return "/".join(filter(None, (aws and (aws.endpoint_url or aws.region), config.table_name)))
+    where = (aws.endpoint_url or aws.region) if aws else None
+    return f"{where}/{config.table_name}" if where else config.table_name
 
 
 def _fields(config: DynamoDbConfig) -> dict[str, Any]:

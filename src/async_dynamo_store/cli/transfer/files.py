@@ -45,9 +45,9 @@ class FileSource:
         """The names of the files. Raises `Failure` for a file that is not there, or not as DynamoDB has exported it."""
         return await asyncio.to_thread(self._files)
 
-    async def size(self) -> int:
-        """The bytes of all files."""
-        return sum(Path(part).stat().st_size for part in await self.parts(1))
+    def size(self) -> int:
+        """The bytes of all files. Raises `Failure` as `parts` does."""
+        return sum(Path(part).stat().st_size for part in self._files())
 
     def _files(self) -> list[str]:
         if self._path.is_file():

@@ -13,7 +13,7 @@ from async_dynamo_store.errors import UnreadableItemError
 from async_dynamo_store.records.elements.index_keys import IndexKeys
 from async_dynamo_store.records.elements.times import Expiry
 from async_dynamo_store.records.reading import read_map, unreadable
-from async_dynamo_store.store.keys import item_key
+from async_dynamo_store.store.keys import MAX_KEY_BYTES, item_key
 from async_dynamo_store.wire.changes import apply, find, put
 from async_dynamo_store.wire.sizes import check_item_size
 
@@ -75,7 +75,7 @@ class LayoutChange:
 
     def name_of(self, item: Item) -> str:
         """The key of an item in the source, as a message may show it to the operator."""
-        return str(next(iter(item.get(self._source.primary_key, {"": "an item without a key"}).values())))
+        return str(item.get(self._source.primary_key, {}).get("S", "an item without a key"))
 
     def changed(self, item: Item) -> tuple[Item, list[str]]:
         """The item as the target has it, and what of it was left out.
@@ -106,7 +106,10 @@ class LayoutChange:
         user = key.removeprefix(prefix)
         if self._strips_platform:
             user = user.partition("::")[2] or user
-        return item_key(self._target, f"{self._target.primary_key_prefix}{user}")
+        made = f"{self._target.primary_key_prefix}{user}"
+        if len(made.encode()) > MAX_KEY_BYTES:
+            raise UnreadableItemError(f"its key would be longer than DynamoDB's {MAX_KEY_BYTES} bytes", name)
+        return item_key(self._target, made)
 
     def _moved(self, item: Item) -> tuple[Item, list[str]]:
         self._from.check(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 
 class Rate:
@@ -27,9 +28,9 @@ class Rate:
             self._free_at += (consumed - expected) / self.units
 
 
-def consumed(answer: dict[str, object], otherwise: float) -> float:
+def consumed(answer: dict[str, Any], otherwise: float) -> float:
     """The capacity units that DynamoDB says a call has needed."""
-    told = answer.get("ConsumedCapacity")
+    told: Any = answer.get("ConsumedCapacity")
     each = told if isinstance(told, list) else [told]
     units = [float(table["CapacityUnits"]) for table in each if table]
     return sum(units) if units else otherwise

@@ -132,14 +132,14 @@ class TableTarget:
             async for found in self._read(keys[start : start + _KEYS_OF_A_READ]):
                 stored[self._key_text(found)] = found
         for item in items:
-            found = stored.get(self._key_text(item))
-            if found is None:
+            there = stored.get(self._key_text(item))
+            if there is None:
                 totals.missing += 1
                 if not self._is_rehearsal:
                     problems.append(self._problem(item, "it is not in the target"))
-            elif same({"M": found}, {"M": item}):
+            elif same({"M": there}, {"M": item}):
                 totals.same += 1
-                totals.have(found)
+                totals.have(there)
             else:
                 totals.kept += 1
                 if self._is_rehearsal or self._overwrites:
