@@ -12,6 +12,7 @@ from async_dynamo_store.dynamodb.table import TableInfo
 
 from . import demo as _demo
 from . import table, user
+from .doctor import command as doctor
 from .invocation import Invocation, command, run_command
 from .json_text import json_text
 from .mistakes import Failure
@@ -28,6 +29,7 @@ commands = typer.Typer(
 commands.add_typer(table.app, name="table")
 commands.add_typer(user.app, name="user")
 transfer.register(commands)
+doctor.register(commands)
 
 
 @commands.command()

@@ -28,12 +28,16 @@ def tell_outcome(invocation: Invocation, names: Mapping[str, Any], done: Totals,
         "to": names["to"],
     }
     lines = [
-        (f"{done.read} users read, {done.written} written, {done.same} were there already, {done.kept} kept as the target"
-        f" had them, {done.unreadable} could not be moved."),
+        (
+            f"{done.read} users read, {done.written} written, {done.same} were there already, {done.kept} kept as the target"
+            f" had them, {done.unreadable} could not be moved."
+        ),
         *_left_out(done),
         *([f"{done.others} other items were passed by."] if done.others else []),
-        (f"Read again: {found.same} users, checksum {stored[:16]}:"
-        f" {'as it was sent' if agrees else 'NOT as it was sent, ' + sent[:16]}."),
+        (
+            f"Read again: {found.same} users, checksum {stored[:16]}:"
+            f" {'as it was sent' if agrees else 'NOT as it was sent, ' + sent[:16]}."
+        ),
     ]
     invocation.answer(values, "\n".join(lines))
     if not agrees or done.unreadable:
@@ -47,8 +51,10 @@ def tell_rehearsal(
     values = found.as_json() | {"from": names["from"], "to": names["to"], "dry_run": True}
     otherwise = "would be written over" if overwrites else "would be kept as the target has them"
     lines = [
-        (f"{found.read} users read. {found.missing} would be written, {found.same} are there already, {found.kept} {otherwise},"
-        f" {found.unreadable} could not be moved. Nothing was written."),
+        (
+            f"{found.read} users read. {found.missing} would be written, {found.same} are there already, {found.kept} {otherwise},"
+            f" {found.unreadable} could not be moved. Nothing was written."
+        ),
         *_left_out(found),
     ]
     invocation.answer(values, "\n".join(lines))
