@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from async_dynamo_store import VoiceApp
 from async_dynamo_store.wire.codec import decode, encode
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import straight
+from tests.integration.cli import variables
 from tests.unit.requests.sample import sample
 
 if TYPE_CHECKING:
@@ -105,3 +107,15 @@ def spoken(response: dict[str, Any]) -> str | None:
     """What an Alexa response says, as SSML without its frame."""
     speech: str | None = response["response"].get("outputSpeech", {}).get("ssml")
     return speech and speech.removeprefix("<speak>").removesuffix("</speak>")
+
+
+@pytest.fixture
+def engine_in_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, aws_config: dict[str, str], table_name: str
+) -> None:
+    """The settings that a command finds in an empty directory: the engine, and the test's table."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICE_DB_TABLE_NAME", table_name)
+    monkeypatch.setenv("VOICE_DB_TIMEOUT_SECONDS", "60")
+    for name, value in variables(aws_config).items():
+        monkeypatch.setenv(name, value)

@@ -105,7 +105,7 @@ class TestOnATable:
     def test_an_error_is_one_sentence(self, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VOICE_DB_CREATE_TABLE_ON_INIT", "false")
         shown = self.invoke("show", "user-1", "--table", table_name)
-        assert shown.exit_code == 1
+        assert shown.exit_code == 3
         assert shown.output.startswith(f"There is no table '{table_name}' in this region.")
 
     def test_the_policy_is_printed(self, table_name: str) -> None:
@@ -119,7 +119,7 @@ def test_wrong_settings_are_told_without_a_secret(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__SECRET_ACCESS_KEY", "s3cret")
     failed = CliRunner().invoke(commands, ["policy"])
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert "table_name: Value error, no table is named: set VOICE_DB_TABLE_NAME" in failed.output
     assert "aws_config: Value error, access_key_id and secret_access_key go together" in failed.output
     assert "s3cret" not in failed.output

@@ -8,8 +8,9 @@ from async_dynamo_store.errors import InvalidUserIdError
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig
+    from async_dynamo_store.wire.values import Item
 
-_MAX_BYTES = 2048
+MAX_KEY_BYTES = 2048
 """AWS, 'Quotas in Amazon DynamoDB', 'Partition keys and sort keys'."""
 
 
@@ -35,9 +36,9 @@ class Keys:
             size = len(key.encode())
         except UnicodeEncodeError:
             raise InvalidUserIdError("The user id is not valid Unicode (a lone surrogate).") from None
-        if size > _MAX_BYTES:
+        if size > MAX_KEY_BYTES:
             raise InvalidUserIdError(
-                f"The user id has {size} bytes with its prefix; DynamoDB's keys hold {_MAX_BYTES}."
+                f"The user id has {size} bytes with its prefix; DynamoDB's keys hold {MAX_KEY_BYTES}."
             )
         return key
 
@@ -47,3 +48,9 @@ class Keys:
             return None
         user_id = key.removeprefix(self._prefix)
         return (user_id.partition("::")[2] if self._has_platform else user_id) or None
+
+
+def item_key(config: DynamoDbConfig, key: str) -> Item:
+    """The primary key of the item under a partition key."""
+    sort_key: Item = {config.sort_key_column: {"S": config.sort_key}} if config.sort_key_column else {}
+    return {config.primary_key: {"S": key}, **sort_key}

@@ -27,7 +27,7 @@ from .private import ClientParts, response
 from .template import Template, UnsafeHeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from types_aiobotocore_dynamodb import DynamoDBClient
 
@@ -71,6 +71,14 @@ def fast_path(client: DynamoDBClient) -> FastPath | None:
     except Exception as error:  # noqa: BLE001 - whatever an unknown aioboto3 does, botocore is there
         log.info("This client has no fast path and uses botocore: %s: %s", type(error).__name__, error)
         return None
+
+
+async def why_closed(client: DynamoDBClient, parameters: dict[str, Any]) -> str | None:
+    """Why a GetItem of a client would go through botocore; None when it would take the fast path. Nothing is sent."""
+    try:
+        return await FastPath(client).try_out(parameters)
+    except Exception as error:  # noqa: BLE001 - as in `fast_path`
+        return str(error) or type(error).__name__
 
 
 class FastPath:
@@ -142,14 +150,24 @@ class FastPath:
             return False
         if self._parts.handlers_version is not self._handlers_version:
             self._handlers_version = self._parts.handlers_version
-            self._has_no_hooks = all(
-                _module(handler).startswith(modules)
-                for event, modules in _OWN_HANDLERS.items()
-                for name in _OPERATIONS.values()
-                for handler in self._parts.handlers(f"{event}.dynamodb.{name}")
-            )
+            self._has_no_hooks = next(self._hooks(), None) is None
             self._credits = list(self._parts.handlers("after-call.dynamodb.GetItem"))
         return self._has_no_hooks
+
+    def _hooks(self) -> Iterator[str]:
+        """The events at which somebody has a handler, and the module of each."""
+        for event, modules in _OWN_HANDLERS.items():
+            for name in _OPERATIONS.values():
+                for handler in self._parts.handlers(f"{event}.dynamodb.{name}"):
+                    if not _module(handler).startswith(modules):
+                        yield f"{event} of {name}: {_module(handler)}"
+
+    async def try_out(self, parameters: dict[str, Any]) -> str | None:
+        """Why a GetItem with these parameters would go through botocore; None when it would take the fast path."""
+        if hook := next(self._hooks(), None):
+            return f"something has hooked into the client ({hook})"
+        await self._learn("GetItem", parameters)
+        return None
 
     async def _learn(self, name: str, parameters: dict[str, Any]) -> Template:
         """The template of an operation, from what botocore makes of its first call."""

@@ -1,0 +1,1 @@
+"""`doctor`: what a store would find here, looked at piece by piece."""

@@ -1,0 +1,107 @@
+"""The checks of a table: what it is beside what is configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from async_dynamo_store.cli.table import read_table
+from async_dynamo_store.errors import TableNotFoundError
+
+from .checks import Check, green, red, yellow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from async_dynamo_store.dynamodb.client import Client
+    from async_dynamo_store.dynamodb.definition import TableDefinition
+
+_MISMATCH = "The store refuses this table."
+
+
+async def table(asked: Client, definition: TableDefinition) -> AsyncIterator[Check]:
+    """Whether the table is as the configuration has it."""
+    name = f"table {definition.name}"
+    try:
+        found = await read_table(asked, definition.name)
+    except TableNotFoundError:
+        if definition.may_create:
+            yield yellow(name, "it is missing", "The first use makes it, and so does `table create`.")
+        else:
+            yield red(name, "it is missing", "Run `table create`, or leave create_table_on_init on.")
+        return
+    if found["status"] in ("ACTIVE", "UPDATING"):
+        yield green(name, f"{found['status']}, about {found['items']:,} items, {found['bytes']:,} bytes")
+    else:
+        yield red(name, found["status"], "Wait until it is ACTIVE, or look at it in the AWS console.")
+    keys = " + ".join(f"{key} ({kind}, {role})" for key, kind, role in definition.key_schema)
+    yield _compared(f"keys of {definition.name}", found["keys"], keys, f"{_MISMATCH} {definition.key_advice}")
+    for check in _indexes(definition, found["indexes"]):
+        yield check
+    billing = _billing(definition)
+    if found["billing"] == billing:
+        yield green(f"billing of {definition.name}", billing)
+    else:
+        yield yellow(
+            f"billing of {definition.name}",
+            f"{found['billing']}; configured: {billing}",
+            "billing_mode is for a table that the store makes; set it to what the table has.",
+        )
+    yield _expiry(definition, found["expires_by"])
+
+
+def _compared(name: str, found: str, wanted: str, remedy: str) -> Check:
+    if found == wanted:
+        return green(name, found)
+    return red(name, f"{found}; configured: {wanted}", remedy)
+
+
+def _indexes(definition: TableDefinition, found: dict[str, str]) -> Iterator[Check]:
+    for index in definition.indexes:
+        wanted = " + ".join(
+            f"{key.attribute_name} ({key.attribute_type}, {key.key_type})" for key in index.keys
+        )
+        name = f"index {index.index_name}"
+        has = found.get(index.index_name)
+        if has is None:
+            yield red(
+                name,
+                "the table has none of this name",
+                "Create it, or take it out of global_secondary_indexes.",
+            )
+            continue
+        keys, _, projection = has.rpartition(", ")
+        if keys != wanted:
+            yield _compared(name, keys, wanted, "Set global_secondary_indexes to what the table has.")
+        elif projection == "ALL":
+            yield green(name, has)
+        else:
+            yield yellow(
+                name, has, "It holds a part of each item: a query reads each user from the table besides."
+            )
+
+
+def _billing(definition: TableDefinition) -> str:
+    if definition.billing_mode == "PAY_PER_REQUEST":
+        return definition.billing_mode
+    return f"PROVISIONED, {definition.read_capacity_units} read and {definition.write_capacity_units} write units"
+
+
+def _expiry(definition: TableDefinition, found: str) -> Check:
+    name = f"expiry of {definition.name}"
+    wanted = definition.ttl_attribute or "nothing"
+    if found == wanted:
+        return green(name, f"by {found}")
+    if found.startswith("not known"):
+        level = yellow if definition.ttl_attribute else green
+        return (
+            level(name, found, "Allow dynamodb:DescribeTimeToLive to see it.")
+            if level is yellow
+            else green(name, found)
+        )
+    if definition.ttl_attribute is None:
+        return yellow(
+            name, f"by {found}; configured: nothing", f"Users expire by {found}: set ttl.attribute to it."
+        )
+    return red(
+        name, f"by {found}; configured: {wanted}", "Set ttl.attribute to the table's, or run `ensure-table`."
+    )
