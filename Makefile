@@ -10,7 +10,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 # Those of the agents' frameworks are large, and have an environment of their own.
-EXTRAS := $(addprefix --extra ,asgi cli embedded fastapi lambda otel)
+EXTRAS := $(addprefix --extra ,asgi cli embedded fastapi lambda otel testing)
 OF_AGENTS := $(addprefix src/async_dynamo_store/integrations/,livekit.py openai_agents.py pipecat.py)
 
 .DEFAULT_GOAL := help

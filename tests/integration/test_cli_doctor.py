@@ -108,7 +108,10 @@ def test_no_way_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "could not be reached" in report["checks"][-1]["remedy"]
 
 
-DENIED = "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:{0} on resource: y because no identity-based policy allows the dynamodb:{0} action"
+DENIED = (
+    "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:{0} on resource: y because no identity-based policy"
+    " allows the dynamodb:{0} action"
+)
 DESCRIBED = {
     "TableStatus": "CREATING",
     "KeySchema": [{"AttributeName": "userId", "KeyType": "HASH"}],
@@ -140,7 +143,7 @@ async def test_what_is_denied_and_a_clock_that_is_off(
                     "KeySchema": [{"AttributeName": "age", "KeyType": "HASH"}],
                     "Projection": {"ProjectionType": "KEYS_ONLY"},
                 }
-                types = [*DESCRIBED["AttributeDefinitions"], {"AttributeName": "age", "AttributeType": "N"}]  # type: ignore[misc]
+                types = [*DESCRIBED["AttributeDefinitions"], {"AttributeName": "age", "AttributeType": "N"}]
                 response = ok(
                     Table=DESCRIBED | {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": types}
                 )
