@@ -355,6 +355,76 @@ async def test_where_nothing_was_said_nothing_is_cut(watched: MakeStore, proxy: 
     assert await texts(conversation) == ["hello"]
 
 
+async def test_a_reply_that_somebody_else_has_changed_meanwhile_is_cut_as_it_is_then(
+    watched: MakeStore, conversation: Conversation, proxy: FaultProxy
+) -> None:
+    await conversation.append(
+        [{"role": "assistant", "content": "one"}, {"role": "assistant", "content": "two"}]
+    )
+    other = watched().conversation("ada", "call 1")
+
+    async def pop() -> None:
+        await conversation.pop()
+
+    proxy.fail("PutItem", None, before=pop)
+    await other.interrupted("o")
+    assert await texts(conversation) == ["o"]
+
+    async def forget() -> None:
+        await conversation.clear()
+
+    proxy.fail("PutItem", None, before=forget)
+    await other.interrupted("x")
+    assert await texts(conversation) == []
+
+
+async def test_a_negative_limit(conversation: Conversation) -> None:
+    with pytest.raises(ValueError, match="limit is -1"):
+        await conversation.messages(-1)
+    with pytest.raises(ValueError, match="n is 0"):
+        await conversation.last_turns(0)
+
+
+async def test_a_forget_that_is_stopped_is_taken_up_again(
+    watched: MakeStore, conversation: Conversation, proxy: FaultProxy, table: Table
+) -> None:
+    for number in range(5):
+        await conversation.append(says(str(number)))
+    proxy.fail("DeleteItem", None)
+    proxy.fail("DeleteItem", Fault.server_error, times=3)
+    with pytest.raises(UnavailableError):
+        await watched(max_attempts=1).forget("ada")
+    assert len(await items(table)) == 3
+    assert await conversation.messages() == []  # the root went first
+    found = await watched().forget("ada")
+    assert (found.items, await items(table)) == (3, [])
+
+
+async def test_a_long_conversation_has_many_pages(store: AsyncDynamoStore[Any]) -> None:
+    conversation = store.conversation("ada", "1")
+    for number in range(12):
+        await conversation.append(says(f"{number}{noise(150_000)}"))  # 1 MB is a page
+    found = await texts(conversation)
+    assert [text.partition("=")[0][:2] for text in found] == [text[:2] for text in found]
+    assert [int(text[: len(str(number))]) for number, text in enumerate(found)] == list(range(12))
+    assert (await store.forget("ada")).items == 13
+
+
+async def test_a_root_that_goes_while_it_is_kept_alive(
+    watched: MakeStore, make_store: MakeStore, proxy: FaultProxy, table: Table
+) -> None:
+    await make_store(conversations=TTL).conversation("ada", "1").append(says("1"))
+    await age(table, 2000)
+
+    async def forget() -> None:
+        await make_store(conversations=TTL).forget("ada")
+
+    proxy.fail("UpdateItem", None, before=forget)
+    conversation = watched(conversations=TTL).conversation("ada", "1")
+    await conversation.append(says("2"))
+    assert await items(table) == []
+
+
 async def test_clear_removes_all_and_the_conversation_goes_on(
     make_store: MakeStore, conversation: Conversation, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,9 @@ from .extras import naming_the_extra
 
 with naming_the_extra("otel", "observe"):
     from opentelemetry import context, metrics, propagate, trace
-    from opentelemetry.propagators.aws.aws_xray_propagator import AwsXRayLambdaPropagator
+    from opentelemetry.propagators.aws import (  # pyright: ignore[reportMissingTypeStubs]  # it has none
+        AwsXRayLambdaPropagator,
+    )
     from opentelemetry.trace import SpanKind, StatusCode
 
 if TYPE_CHECKING:

@@ -71,9 +71,9 @@ class Recorder:
             async with asyncio.timeout(seconds):
                 await self.flush()
         except TimeoutError:
-            if self._task:
-                self._task.cancel()
-                await asyncio.wait({self._task})
+            for task in filter(None, [self._task]):
+                task.cancel()
+                await asyncio.wait({task})
 
     def _work(self) -> None:
         if self._task is None and (self._messages or self._is_save_wanted):
