@@ -112,6 +112,7 @@ async def test_the_table_is_made_on_first_use(make_store: MakeStore, table: Tabl
     assert keys == {"userId": "HASH", "entry": "RANGE"}
 
 
+@pytest.mark.one_engine
 async def test_ensure_table_makes_both(make_store: MakeStore, table_name: str) -> None:
     store = make_store(
         conversations={"table_name": f"{table_name}-talks", "ttl": {"attribute": "end", "after_seconds": 60}}
@@ -126,6 +127,7 @@ async def test_ensure_table_makes_both(make_store: MakeStore, table_name: str) -
     assert (await make_store().ensure_table()).conversations is None
 
 
+@pytest.mark.one_engine
 async def test_a_table_that_is_not_to_be_made(make_store: MakeStore) -> None:
     store = make_store(create_table_on_init=False)
     with pytest.raises(TableNotFoundError, match="-conversations"):
@@ -139,6 +141,7 @@ async def test_a_table_with_other_keys(make_store: MakeStore, table: Table, tabl
         await store.conversation("ada", "1").append(says("hello"))
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("messages", "error", "text"),
     [
@@ -160,6 +163,7 @@ async def test_what_is_no_json_is_refused_before_anything_is_sent(
     assert operations(proxy) == []
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("conversation_id", ["", None, 5, "\ud800", "x" * 951, "ä" * 159])
 async def test_an_id_that_no_sort_key_holds(store: AsyncDynamoStore[Any], conversation_id: Any) -> None:
     with pytest.raises(InvalidConversationIdError):
@@ -178,6 +182,7 @@ async def test_ids_that_are_alike_are_kept_apart(store: AsyncDynamoStore[Any]) -
     assert [found.id async for found in store.conversations("bob")] == []
 
 
+@pytest.mark.one_engine
 async def test_the_last_conversation_comes_first(store: AsyncDynamoStore[Any]) -> None:
     for each in ("2", "1", "3"):
         await store.conversation("ada", each).append(says(each))
@@ -220,6 +225,7 @@ async def test_who_has_not_written_for_long_finds_the_end(
     assert await texts(slow, 2) == ["9", "last"]
 
 
+@pytest.mark.one_engine
 async def test_a_packed_entry_and_a_plain_one(conversation: Conversation, table: Table) -> None:
     await conversation.append(says("short"))
     await conversation.append(says("long " * 1000))
@@ -244,6 +250,7 @@ async def test_an_entry_larger_than_an_item(conversation: Conversation, table: T
     assert not any("~" in item["entry"]["S"] for item in await items(table))
 
 
+@pytest.mark.one_engine
 async def test_an_entry_whose_parts_are_gone_is_told(
     conversation: Conversation, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +263,7 @@ async def test_an_entry_whose_parts_are_gone_is_told(
         await conversation.messages()
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
@@ -287,6 +295,7 @@ async def test_pop_takes_the_last_message(conversation: Conversation, table: Tab
     assert await texts(conversation) == ["4"]
 
 
+@pytest.mark.one_engine
 async def test_numbers_only_grow_and_old_places_are_removed(
     conversation: Conversation, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +337,7 @@ HEARD: list[tuple[Message, Message]] = [
 ]
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("said", "heard"), HEARD)
 async def test_a_reply_is_cut_to_what_was_heard(
     conversation: Conversation, said: Message, heard: Message
@@ -345,6 +355,7 @@ async def test_a_reply_is_cut_to_what_was_heard(
     ]
 
 
+@pytest.mark.one_engine
 async def test_where_nothing_was_said_nothing_is_cut(watched: MakeStore, proxy: FaultProxy) -> None:
     conversation = watched().conversation("ada", "1")
     await conversation.interrupted("I th")
@@ -355,6 +366,7 @@ async def test_where_nothing_was_said_nothing_is_cut(watched: MakeStore, proxy: 
     assert await texts(conversation) == ["hello"]
 
 
+@pytest.mark.one_engine
 async def test_a_reply_that_somebody_else_has_changed_meanwhile_is_cut_as_it_is_then(
     watched: MakeStore, conversation: Conversation, proxy: FaultProxy
 ) -> None:
@@ -378,6 +390,7 @@ async def test_a_reply_that_somebody_else_has_changed_meanwhile_is_cut_as_it_is_
     assert await texts(conversation) == []
 
 
+@pytest.mark.one_engine
 async def test_a_negative_limit(conversation: Conversation) -> None:
     with pytest.raises(ValueError, match="limit is -1"):
         await conversation.messages(-1)
@@ -410,6 +423,7 @@ async def test_a_long_conversation_has_many_pages(store: AsyncDynamoStore[Any]) 
     assert (await store.forget("ada")).items == 13
 
 
+@pytest.mark.one_engine
 async def test_a_root_that_goes_while_it_is_kept_alive(
     watched: MakeStore, make_store: MakeStore, proxy: FaultProxy, table: Table
 ) -> None:
@@ -456,6 +470,7 @@ async def test_a_writer_who_has_seen_no_clear_finds_the_new_generation(
     assert len(await items(table)) == 2
 
 
+@pytest.mark.one_engine
 async def test_what_is_read_while_it_is_cleared_is_read_again(
     watched: MakeStore, conversation: Conversation, proxy: FaultProxy
 ) -> None:
@@ -475,6 +490,7 @@ async def test_what_is_read_while_it_is_cleared_is_read_again(
     assert await texts(reader) == ["again"]
 
 
+@pytest.mark.one_engine
 async def test_two_who_clear_at_once(
     watched: MakeStore, conversation: Conversation, proxy: FaultProxy, store: AsyncDynamoStore[Any]
 ) -> None:
@@ -560,6 +576,7 @@ async def test_an_append_under_way_does_not_bring_back_who_is_forgotten(
     assert await items(table) == []
 
 
+@pytest.mark.one_engine
 async def test_a_first_append_of_this_store_does_not_bring_back_who_is_forgotten(
     watched: MakeStore, proxy: FaultProxy, table: Table
 ) -> None:
@@ -577,6 +594,7 @@ async def test_a_first_append_of_this_store_does_not_bring_back_who_is_forgotten
     assert {item["userId"]["S"] for item in await items(table)} == {"bob"}
 
 
+@pytest.mark.one_engine
 async def test_a_root_that_another_writer_makes_first(
     watched: MakeStore, conversation: Conversation, proxy: FaultProxy
 ) -> None:
@@ -618,6 +636,7 @@ async def test_what_has_expired_is_not_read(make_store: MakeStore, table: Table)
     assert await texts(later) == ["3"]
 
 
+@pytest.mark.one_engine
 async def test_a_writer_knows_when_its_conversation_has_expired(
     make_store: MakeStore, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -631,6 +650,7 @@ async def test_a_writer_knows_when_its_conversation_has_expired(
     assert await texts(conversation) == ["2"]
 
 
+@pytest.mark.one_engine
 async def test_appends_of_two_event_loops_in_turn(aws_config: dict[str, str], table_name: str) -> None:
     def run() -> list[str]:
         store = AsyncDynamoStore({"table_name": table_name, "aws_config": aws_config, "timeout_seconds": 60})
@@ -648,6 +668,7 @@ async def test_appends_of_two_event_loops_in_turn(aws_config: dict[str, str], ta
     assert await asyncio.to_thread(run) == list("012345")
 
 
+@pytest.mark.one_engine
 async def test_an_append_whose_caller_is_cancelled_is_made(watched: MakeStore, proxy: FaultProxy) -> None:
     store = watched()
     conversation = store.conversation("ada", "1")
@@ -663,6 +684,7 @@ async def test_an_append_whose_caller_is_cancelled_is_made(watched: MakeStore, p
     assert await texts(conversation) == ["1", "2"]
 
 
+@pytest.mark.one_engine
 async def test_a_client_of_somebody_else_reads_it(
     raw_client: DynamoDBClient, conversation: Conversation, table: Table
 ) -> None:

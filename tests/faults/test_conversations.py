@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,6 +25,7 @@ from async_dynamo_store import (
     ThrottledError,
     UnavailableError,
 )
+from tests.faults.calls import some
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import open_store, straight
 
@@ -168,11 +169,6 @@ class Case:
 
     async def stored(self) -> list[str]:
         return await texts(talk(self.other, self.user_id))
-
-
-def some(faults: Iterable[Fault], *of_every_run: Fault) -> list[Any]:
-    """The faults as parameters; those that are not of every run are of `make soak`."""
-    return [pytest.param(fault, marks=() if fault in of_every_run else pytest.mark.soak) for fault in faults]
 
 
 EachCase = Callable[[float, Callable[[Case], Awaitable[None]]], Awaitable[None]]

@@ -19,7 +19,7 @@ import pytest
 
 from async_dynamo_store import AsyncDynamoStore, ConflictError, ThrottledError, UnavailableError
 from async_dynamo_store.config import OnConflict
-from tests.faults.calls import CALLS, MODES, WRITES, Call, Data
+from tests.faults.calls import CALLS, MODES, WRITES, Call, Data, some
 from tests.faults.proxy import Exchange, Fault, FaultProxy, Hook, Rule
 from tests.faults.table import UsersTable, open_store
 
@@ -166,7 +166,10 @@ async def each_case(
 
 
 @both_ways
-@pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
+@pytest.mark.parametrize(
+    "fault",
+    some([*BEFORE, *AFTER], Fault.reset_before, Fault.throttle, Fault.drop_answer, Fault.server_error_after),
+)
 async def test_one_fault_is_healed(fault: Fault, each_case: EachCase) -> None:
     async def check(case: Case) -> None:
         rule = case.fail(fault)
@@ -178,7 +181,10 @@ async def test_one_fault_is_healed(fault: Fault, each_case: EachCase) -> None:
 
 
 @both_ways
-@pytest.mark.parametrize("fault", [Fault.drop_before, *THROTTLED, *LOST])
+@pytest.mark.parametrize(
+    "fault",
+    some([Fault.drop_before, *THROTTLED, *LOST], Fault.drop_before, Fault.throttle, Fault.drop_answer),
+)
 async def test_a_fault_that_stays_is_a_typed_error(fault: Fault, each_case: EachCase) -> None:
     async def check(case: Case) -> None:
         rule = case.fail(fault, times=math.inf)
