@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ SETTINGS = {
 def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("store.json").write_text(json.dumps(SETTINGS))
     Path(".env").write_text("VOICE_DB_CONSISTENT_READ=false\n")
+    monkeypatch.setenv("VOICE_DB_STORED_ELEMENTS", '{"createdAt": false}')
     invoke("table", "create", "--config", "store.json")
+    monkeypatch.setattr("async_dynamo_store.cli.doctor.surroundings._SLOW_SECONDS", 60)
     report = invoke_json("doctor", "--config", "store.json")
     found = levels(report)
     assert {name for name, level in found.items() if level != "green"} <= {
         f"UpdateTimeToLive on {table_name}",
-        "clock",
     }, report
     assert f"Query on {table_name}" in found
     assert f"PutItem on {table_name}-conversations" in found
@@ -49,6 +51,8 @@ def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: p
     assert sources["table_name"] == (table_name, "VOICE_DB_TABLE_NAME (environment)")
     assert sources["consistent_read"] == ("False", "VOICE_DB_CONSISTENT_READ (.env)")
     assert sources["ttl.attribute"] == ("expiresAt", "store.json")
+    elements = ("False", "VOICE_DB_STORED_ELEMENTS (environment)")
+    assert sources["stored_elements.created_at"] == elements
     secret = ("(set, not shown)", "VOICE_DB_AWS_CONFIG__SECRET_ACCESS_KEY (environment)")
     assert sources["aws_config.secret_access_key"] == secret
     checks = {check["name"]: check["found"] for check in report["checks"]}
@@ -58,7 +62,9 @@ def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: p
     assert checks["fast path"] == "open"
     assert aws_config["secret_access_key"] not in json.dumps(report)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("async_dynamo_store.cli.doctor.surroundings._SLOW_SECONDS", 0)
     shown = invoke("doctor", "--config", "store.json", "--table", table_name)
+    assert "Run in the table's region" in shown.output
     assert "● green" in shown.output
     assert "the command line" in shown.output
 
@@ -108,10 +114,7 @@ def test_no_way_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "could not be reached" in report["checks"][-1]["remedy"]
 
 
-DENIED = (
-    "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:{0} on resource: y because no identity-based policy"
-    " allows the dynamodb:{0} action"
-)
+DENIED = "User: x is not authorized to perform: dynamodb:{} on resource: y because no identity-based policy allows it"
 DESCRIBED = {
     "TableStatus": "CREATING",
     "KeySchema": [{"AttributeName": "userId", "KeyType": "HASH"}],
@@ -121,6 +124,36 @@ DESCRIBED = {
 PARTLY = {"index_name": "by-age", "keys": [{"attribute_name": "age", "attribute_type": "N", "path": "age"}]}
 
 
+def answer(seconds: int | None, denied: list[str], operation: str) -> Any:
+    """What a table that is being made answers, `seconds` behind, and to what it denies."""
+    if operation in denied:
+        return refused("AccessDeniedException", DENIED.format(operation))
+    match operation:
+        case "DescribeTable":
+            index = {
+                "IndexName": "by-age",
+                "KeySchema": [{"AttributeName": "age", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            types = [*DESCRIBED["AttributeDefinitions"], {"AttributeName": "age", "AttributeType": "N"}]
+            response = ok(
+                Table=DESCRIBED | {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": types}
+            )
+            moment = datetime.now(UTC) - timedelta(seconds=seconds or 0)
+            response.headers["Date"] = "?" if seconds is None else format_datetime(moment, usegmt=True)
+            return response
+        case "DescribeTimeToLive":
+            return ok(TimeToLiveDescription={"TimeToLiveStatus": "DISABLED"})
+        case "CreateTable":
+            return refused("ResourceInUseException")
+        case "PutItem" | "UpdateItem" | "DeleteItem":
+            return refused("ConditionalCheckFailedException")
+        case "DescribeContinuousBackups" | "BatchGetItem":
+            return refused("InternalServerError", status=500)
+        case _:
+            return ok()
+
+
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("seconds", "level", "denied"),
@@ -128,54 +161,31 @@ PARTLY = {"index_name": "by-age", "keys": [{"attribute_name": "age", "attribute_
         (0, "green", ["PutItem", "Scan", "DescribeTimeToLive"]),
         (30, "yellow", ["CreateTable", "Query"]),
         (-3600, "red", ["DescribeContinuousBackups"]),
+        (None, "yellow", []),
+        (0, "red", ["DescribeTable"]),
     ],
 )
 async def test_what_is_denied_and_a_clock_that_is_off(
-    seconds: int, level: str, denied: list[str], monkeypatch: pytest.MonkeyPatch
+    seconds: int | None, level: str, denied: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer(operation: str) -> Any:
-        if operation in denied:
-            return refused("AccessDeniedException", DENIED.format(operation))
-        match operation:
-            case "DescribeTable":
-                index = {
-                    "IndexName": "by-age",
-                    "KeySchema": [{"AttributeName": "age", "KeyType": "HASH"}],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-                types = [*DESCRIBED["AttributeDefinitions"], {"AttributeName": "age", "AttributeType": "N"}]
-                response = ok(
-                    Table=DESCRIBED | {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": types}
-                )
-                response.headers["Date"] = format_datetime(
-                    datetime.now(UTC) - timedelta(seconds=seconds), usegmt=True
-                )
-                return response
-            case "DescribeTimeToLive":
-                return ok(TimeToLiveDescription={"TimeToLiveStatus": "DISABLED"})
-            case "CreateTable":
-                return refused("ResourceInUseException")
-            case "PutItem" | "UpdateItem" | "DeleteItem":
-                return refused("ConditionalCheckFailedException")
-            case "DescribeContinuousBackups" | "BatchGetItem":
-                return refused("InternalServerError", status=500)
-            case _:
-                return ok()
-
     monkeypatch.setenv("VOICE_DB_GLOBAL_SECONDARY_INDEXES", json.dumps([PARTLY]))
     monkeypatch.setenv("VOICE_DB_TABLE_NAME", "Users")
     monkeypatch.setenv("VOICE_DB_MAX_ATTEMPTS", "1")
-    async with canned(answer) as aws_config:
+    async with canned(partial(answer, seconds, denied)) as aws_config:
         for name, value in variables(aws_config).items():
             monkeypatch.setenv(name, value)
         report = await asyncio.to_thread(invoke_json, "doctor", exit_code=1)
     found = levels(report)
     assert found["clock"] == level
-    assert found["table Users"] == "red"
-    assert found["index by-age"] == "yellow"
+    if "DescribeTable" in denied:
+        assert found["table Users"] == "yellow"
+    else:
+        assert found["table Users"] == "red"
+        assert found["index by-age"] == "yellow"
     assert found["BatchGetItem"] == "red"
     for action in ("PutItem", "CreateTable", "Query"):
-        assert found[f"{action} on Users"] == ("red" if action in denied else "green")
+        is_red = action in denied or (action == "CreateTable" and "DescribeTable" in denied)
+        assert found[f"{action} on Users"] == ("red" if is_red else "green")
     assert found["Scan on Users"] == ("yellow" if "Scan" in denied else "green")
     remedies = [check["remedy"] for check in report["checks"] if check["found"] == "not allowed"]
     assert all("IAM does not allow dynamodb:" in remedy for remedy in remedies)

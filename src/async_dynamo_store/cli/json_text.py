@@ -25,7 +25,7 @@ class NotAnItemError(ValueError):
 
 def json_text(value: Any, *, indent: bool = True) -> str:
     """JSON for a reader or a script: bytes as base64, sets as lists, times as JavaScript writes them."""
-    options = orjson.OPT_INDENT_2 if indent else 0
+    options = orjson.OPT_PASSTHROUGH_DATETIME | (orjson.OPT_INDENT_2 if indent else 0)
     return orjson.dumps(value, default=_as_json, option=options).decode()
 
 
@@ -37,10 +37,8 @@ def _as_json(value: Any) -> Any:
             return javascript_time(value)
         case set() | frozenset():
             return sorted(value)
-        case Decimal():
-            return _number_text(str(value))
         case _:
-            raise TypeError(type(value).__name__)
+            return _number_text(str(value))
 
 
 def _number_text(text: str) -> Any:
