@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import cfnlint.api
 import pytest
 
-from tests.integration.cli import invoke, invoke_json
+from tests.engines.canned import canned, ok, refused
+from tests.integration.cli import invoke, invoke_json, variables
 
 pytestmark = pytest.mark.usefixtures("engine_in_environment")
 
@@ -75,6 +77,41 @@ def test_recovery_protection_and_class(table_name: str) -> None:
         f"{table_name} was there with table class STANDARD, not STANDARD_INFREQUENT_ACCESS"
         in differing.output
     )
+
+
+@pytest.mark.one_engine
+async def test_a_table_that_somebody_else_makes_and_one_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_DB_TABLE_NAME", "Users")
+    monkeypatch.setattr("async_dynamo_store.cli.table._DELETION_SECONDS", 0.1)
+    described = {
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": "userId", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "userId", "AttributeType": "S"}],
+        "SSEDescription": {"KMSMasterKeyArn": "arn:aws:kms:eu-west-1:1:key/abc"},
+    }
+    descriptions = iter([refused("ResourceNotFoundException")])
+
+    def answer(operation: str) -> Any:
+        match operation:
+            case "DescribeTable":
+                return next(descriptions, None) or ok(Table=described)
+            case "CreateTable":
+                return refused("ResourceInUseException")
+            case "DescribeTimeToLive":
+                return refused("AccessDeniedException")
+            case _:
+                return ok(ContinuousBackupsDescription={})
+
+    async with canned(answer) as aws_config:
+        for name, value in variables(aws_config).items():
+            monkeypatch.setenv(name, value)
+        made = await asyncio.to_thread(invoke, "table", "create", "--kms-key", "alias/users")
+        assert made.output == "Users: was there, ACTIVE\n"
+        (shown,) = await asyncio.to_thread(invoke_json, "table", "show")
+        assert shown["expires_by"].startswith("not known: IAM does not allow dynamodb:DescribeTimeToLive")
+        assert shown["point_in_time_recovery"] == "DISABLED"
+        stays = await asyncio.to_thread(invoke, "table", "delete", "--yes", exit_code=1)
+        assert stays.output == "The table Users is still being deleted. Look at it with `table show`.\n"
 
 
 ALL_OPTIONS = (

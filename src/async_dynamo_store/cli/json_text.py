@@ -37,10 +37,8 @@ def _as_json(value: Any) -> Any:
             return javascript_time(value)
         case set() | frozenset():
             return sorted(value)
-        case Decimal():
-            return _number_text(str(value))
         case _:
-            raise TypeError(type(value).__name__)
+            return _number_text(str(value))
 
 
 def _number_text(text: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -190,11 +191,9 @@ async def _create(client: Client, definition: TableDefinition, options: TableOpt
     try:
         await client.call("describe_table", {"TableName": definition.name})
     except TableNotFoundError:
-        try:
+        with suppress(TableInUse):  # somebody else makes it
             await client.call("create_table", definition.create_table() | options.parameters())
             created = True
-        except TableInUse:
-            pass  # somebody else makes it
     info = await Table(definition, client).ensure()
     if options.point_in_time_recovery:
         await client.call(
