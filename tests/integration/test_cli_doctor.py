@@ -35,6 +35,7 @@ SETTINGS = {
 def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("store.json").write_text(json.dumps(SETTINGS))
     Path(".env").write_text("VOICE_DB_CONSISTENT_READ=false\n")
+    monkeypatch.setenv("VOICE_DB_STORED_ELEMENTS", '{"createdAt": false}')
     invoke("table", "create", "--config", "store.json")
     monkeypatch.setattr("async_dynamo_store.cli.doctor.surroundings._SLOW_SECONDS", 60)
     report = invoke_json("doctor", "--config", "store.json")
@@ -49,6 +50,8 @@ def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: p
     assert sources["table_name"] == (table_name, "VOICE_DB_TABLE_NAME (environment)")
     assert sources["consistent_read"] == ("False", "VOICE_DB_CONSISTENT_READ (.env)")
     assert sources["ttl.attribute"] == ("expiresAt", "store.json")
+    elements = ("False", "VOICE_DB_STORED_ELEMENTS (environment)")
+    assert sources["stored_elements.created_at"] == elements
     secret = ("(set, not shown)", "VOICE_DB_AWS_CONFIG__SECRET_ACCESS_KEY (environment)")
     assert sources["aws_config.secret_access_key"] == secret
     checks = {check["name"]: check["found"] for check in report["checks"]}
@@ -127,10 +130,11 @@ PARTLY = {"index_name": "by-age", "keys": [{"attribute_name": "age", "attribute_
         (0, "green", ["PutItem", "Scan", "DescribeTimeToLive"]),
         (30, "yellow", ["CreateTable", "Query"]),
         (-3600, "red", ["DescribeContinuousBackups"]),
+        (None, "yellow", []),
     ],
 )
 async def test_what_is_denied_and_a_clock_that_is_off(
-    seconds: int, level: str, denied: list[str], monkeypatch: pytest.MonkeyPatch
+    seconds: int | None, level: str, denied: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(operation: str) -> Any:
         if operation in denied:
@@ -146,9 +150,8 @@ async def test_what_is_denied_and_a_clock_that_is_off(
                 response = ok(
                     Table=DESCRIBED | {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": types}
                 )
-                response.headers["Date"] = format_datetime(
-                    datetime.now(UTC) - timedelta(seconds=seconds), usegmt=True
-                )
+                moment = datetime.now(UTC) - timedelta(seconds=seconds or 0)
+                response.headers["Date"] = "?" if seconds is None else format_datetime(moment, usegmt=True)
                 return response
             case "DescribeTimeToLive":
                 return ok(TimeToLiveDescription={"TimeToLiveStatus": "DISABLED"})

@@ -258,6 +258,24 @@ def test_what_dynamodb_refuses_does_not_end_the_run(
     assert set(stored(aws_config, table_name)) == {"anna", "cid"}
 
 
+def test_users_of_many_pages(aws_config: Aws, table_name: str) -> None:
+    lines = [json.dumps({"userId": f"user {number}", "x": "x" * 300_000}) for number in range(9)]
+    Path("users.jsonl").write_text("\n".join(lines))
+    assert invoke_json("import", "users.jsonl")["written"] == 9
+    assert invoke_json("export", "out.jsonl", "--segments", "1")["agrees"]
+    assert sorted(Path("out.jsonl").read_text().splitlines()) == [
+        json.dumps(json.loads(line), separators=(",", ":")) for line in lines
+    ]
+
+
+@pytest.mark.one_engine
+def test_a_rehearsal_tells_of_what_cannot_be_read() -> None:
+    Path("users.jsonl").write_text('{"userId": "anna"}\n{')
+    result = invoke("import", "users.jsonl", "--dry-run", exit_code=1)
+    assert "users.jsonl, line 2: it is no JSON" in result.stderr
+    assert "1 would be written" in result.stdout
+
+
 def test_a_line_longer_than_any_item(
     aws_config: Aws, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

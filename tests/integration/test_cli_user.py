@@ -83,6 +83,7 @@ def test_a_user_as_a_person_reads_it(
     }
     assert read["session"] == {"id": "s-1"}
     assert read["history"] == [{"output": "Hello"}]
+    assert json.loads(invoke("show", "anna").output) == read["data"]
     raw = json.loads(invoke("user", "show", "anna", "--raw").output)
     assert raw["user"]["M"]["data"]["M"]["scores"] == {"L": [{"N": "1"}, {"N": "2.5"}]}
 

@@ -91,10 +91,10 @@ def settings_in_use(config: DynamoDbConfig, given: Mapping[str, Any], file: Path
         (str(file), _read_file(file) if file else {}),
     ]
     for path, value in _leaves(config.model_dump(exclude_unset=True)):
-        source = next((name for name, values in sources if _has(values, path)), None)
-        if source is not None:
-            shown = "(set, not shown)" if isinstance(value, SecretStr) else str(value)
-            yield Setting(".".join(path), shown, _named(source, path))
+        # A part that is given whole, as JSON, may have its fields in camelCase.
+        found = [name for place in (path, path[:1]) for name, values in sources if _has(values, place)]
+        shown = "(set, not shown)" if isinstance(value, SecretStr) else str(value)
+        yield Setting(".".join(path), shown, _named(found[0], path))
 
 
 def _named(source: str, path: tuple[str, ...]) -> str:

@@ -82,10 +82,11 @@ async def _credentials(made: DynamoDBClient) -> Check:
 async def clock(config: DynamoDbConfig, asked: Client) -> Check:
     """How far this machine's clock is from DynamoDB's."""
     answer = await asked.call("describe_table", {"TableName": config.table_name})
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if told is None:
+    try:
+        told = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError):
         return yellow("clock", "the endpoint does not tell its time", "AWS does.")
-    seconds = (datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds()
+    seconds = (datetime.now(UTC) - told).total_seconds()
     found = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} DynamoDB's"
     if abs(seconds) > _REFUSED_SECONDS:
         return red(
