@@ -223,9 +223,10 @@ def _summary(config: DynamoDbConfig, record: UserRecord[dict[str, Any]], item: I
 def _rows(config: DynamoDbConfig, record: UserRecord[dict[str, Any]], item: Item) -> Table:
     rows = Table.grid(padding=(0, 2))
     summary = _summary(config, record, item)
-    for name in ("user_id", "created_at", "updated_at"):
-        if summary[name]:
-            rows.add_row(Text(name.replace("_", " "), "dim"), "", Text(str(summary[name])))
+    rows.add_row(Text("user id", "dim"), "", Text(record.id))
+    for name, moment in (("created", record.created_at), ("updated", record.updated_at)):
+        if moment:
+            rows.add_row(Text(name, "dim"), "", f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     size = summary["size_bytes"]
     rows.add_row(
         Text("size", "dim"), "", f"{size:,} bytes, {size / MAX_ITEM_BYTES:.1%} of what an item may hold"
