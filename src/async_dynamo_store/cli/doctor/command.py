@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -70,12 +70,22 @@ async def _checks(config: DynamoDbConfig) -> AsyncIterator[Check]:
                     yield check
             async for check in permissions(config, asked, tables):
                 yield check
-            yield await surroundings.clock(config, asked)
-            yield await surroundings.round_trip(config, asked, key)
-        except TableNotFoundError:
-            yield green("clock, round trip", "not looked at: the table is missing")
+            for name, look in (
+                ("clock", surroundings.clock(config, asked)),
+                ("round trip", surroundings.round_trip(config, asked, key)),
+            ):
+                yield await _looked(name, look)
         except BackendError as error:
             yield red("connection", type(error).__name__, str(error))
+
+
+async def _looked(name: str, look: Awaitable[Check]) -> Check:
+    try:
+        return await look
+    except TableNotFoundError:
+        return green(name, "not looked at: the table is missing")
+    except BackendError as error:
+        return red(name, "could not be looked at", str(error))
 
 
 def _settings(settings: list[Setting]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from async_dynamo_store.cli.table import read_table
-from async_dynamo_store.errors import TableNotFoundError
+from async_dynamo_store.errors import AccessDeniedError, TableNotFoundError
 
 from .checks import Check, green, red, yellow
 
@@ -28,6 +28,9 @@ async def table(asked: Client, definition: TableDefinition) -> AsyncIterator[Che
             yield yellow(name, "it is missing", "The first use makes it, and so does `table create`.")
         else:
             yield red(name, "it is missing", "Run `table create`, or leave create_table_on_init on.")
+        return
+    except AccessDeniedError as error:
+        yield yellow(name, "not allowed to be looked at", str(error))
         return
     if found["status"] in ("ACTIVE", "UPDATING"):
         yield green(name, f"{found['status']}, about {found['items']:,} items, {found['bytes']:,} bytes")
@@ -91,13 +94,10 @@ def _expiry(definition: TableDefinition, found: str) -> Check:
     wanted = definition.ttl_attribute or "nothing"
     if found == wanted:
         return green(name, f"by {found}")
+    if found.startswith("not known") and definition.ttl_attribute is None:
+        return green(name, found)
     if found.startswith("not known"):
-        level = yellow if definition.ttl_attribute else green
-        return (
-            level(name, found, "Allow dynamodb:DescribeTimeToLive to see it.")
-            if level is yellow
-            else green(name, found)
-        )
+        return yellow(name, found, "Allow dynamodb:DescribeTimeToLive to see it.")
     if definition.ttl_attribute is None:
         return yellow(
             name, f"by {found}; configured: nothing", f"Users expire by {found}: set ttl.attribute to it."
