@@ -210,6 +210,7 @@ def test_lines_that_are_no_users(aws_config: Aws, table_name: str) -> None:
         b"{}",
         b'{"userId": 7}',
         b'{"Item": {"userId": {"S": "ben"}, "x": {"N": "one"}}}',
+        b'{"Item": {"userId": {"S": "ben"}, "x": {"N": "Infinity"}}}',
         b'{"Item": {"userId": {"S": 1}}}',
         b'{"Item": {"userId": {"S": "ben"}, "x": {"SS": []}}}',
         b'{"Item": {"userId": {"S": "ben"}, "x": {"Q": "1"}}}',
@@ -225,13 +226,13 @@ def test_lines_that_are_no_users(aws_config: Aws, table_name: str) -> None:
     ]
     Path("users.jsonl").write_bytes(b"\n".join(lines))
     result = invoke("import", "users.jsonl", exit_code=1)
-    assert result.stdout.startswith("18 users read, 2 written"), result.stdout
+    assert result.stdout.startswith("19 users read, 2 written"), result.stdout
     told = [line for line in result.stderr.splitlines() if "users.jsonl, line" in line]
-    assert len(told) == 14, result.stderr
+    assert len(told) == 15, result.stderr
     assert "users.jsonl, line 3: it is no JSON (" in told[0]
     assert set(stored(aws_config, table_name)) == {"anna", "cid"}
     over = invoke_json("import", "users.jsonl", "--overwrite", exit_code=1)
-    assert (over["written"], over["unreadable"], over["agrees"]) == (2, 16, True)
+    assert (over["written"], over["unreadable"], over["agrees"]) == (2, 17, True)
 
 
 @pytest.mark.engines("dynamodb-local")

@@ -23,6 +23,7 @@ DATA = {
     "raw": b"\x00\xff",
     "tags": {"b", "a"},
     "no": None,
+    "digits": Decimal("0.12345678901234567890123"),
 }
 
 
@@ -80,7 +81,10 @@ def test_a_user_as_a_person_reads_it(
         "raw": "AP8=",
         "tags": ["a", "b"],
         "no": None,
+        "digits": 0.12345678901234567890123,
     }
+    assert read["created_at"].endswith("Z")
+    assert '"digits": 0.12345678901234567890123' in invoke("show", "anna").output
     assert read["session"] == {"id": "s-1"}
     assert read["history"] == [{"output": "Hello"}]
     assert json.loads(invoke("show", "anna").output) == read["data"]

@@ -25,7 +25,7 @@ class NotAnItemError(ValueError):
 
 def json_text(value: Any, *, indent: bool = True) -> str:
     """JSON for a reader or a script: bytes as base64, sets as lists, times as JavaScript writes them."""
-    options = orjson.OPT_INDENT_2 if indent else 0
+    options = orjson.OPT_PASSTHROUGH_DATETIME | (orjson.OPT_INDENT_2 if indent else 0)
     return orjson.dumps(value, default=_as_json, option=options).decode()
 
 
