@@ -344,8 +344,20 @@ def test_killed_and_run_again(
         assert stored(aws_config, other) == users
 
 
-def kill_halfway(*arguments: str) -> dict[str, Any]:
-    """Start the command, kill it when a checkpoint says that a page is done, and return what that says."""
+@pytest.mark.one_engine
+def test_ctrl_c_keeps_the_way_so_far(users: Items, aws_config: Aws, table_name: str) -> None:
+    slow = ("copy", "--to", f"{table_name}-2", "--max-rcu", "12", "--max-wcu", "30", "--segments", "2")
+    kill_halfway(*slow, by=signal.SIGINT, ends_with=130)
+    result = invoke(*slow)
+    assert "Going on from " in result.stderr
+    assert "as it was sent" in result.stdout
+    assert stored(aws_config, f"{table_name}-2") == users
+
+
+def kill_halfway(
+    *arguments: str, by: signal.Signals = signal.SIGKILL, ends_with: int = -signal.SIGKILL
+) -> dict[str, Any]:
+    """Start the command, end it when a checkpoint says that a page is done, and return what that says."""
     process = subprocess.Popen([*COMMAND, *arguments], env=os.environ)
     try:
         while True:
@@ -356,8 +368,8 @@ def kill_halfway(*arguments: str) -> dict[str, Any]:
                     return state
             time.sleep(0.01)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(by)
+        assert process.wait() == ends_with
 
 
 def test_a_file_that_is_cut_off_or_gone(users: Items, aws_config: Aws, table_name: str) -> None:
