@@ -162,6 +162,7 @@ def answer(seconds: int | None, denied: list[str], operation: str) -> Any:
         (30, "yellow", ["CreateTable", "Query"]),
         (-3600, "red", ["DescribeContinuousBackups"]),
         (None, "yellow", []),
+        (0, "green", ["DescribeTimeToLive"]),
         (0, "red", ["DescribeTable"]),
     ],
 )
@@ -171,6 +172,8 @@ async def test_what_is_denied_and_a_clock_that_is_off(
     monkeypatch.setenv("VOICE_DB_GLOBAL_SECONDARY_INDEXES", json.dumps([PARTLY]))
     monkeypatch.setenv("VOICE_DB_TABLE_NAME", "Users")
     monkeypatch.setenv("VOICE_DB_MAX_ATTEMPTS", "1")
+    if denied == ["DescribeTimeToLive"]:
+        monkeypatch.setenv("VOICE_DB_TTL", '{"attribute": "expiresAt", "after_seconds": 60}')
     async with canned(partial(answer, seconds, denied)) as aws_config:
         for name, value in variables(aws_config).items():
             monkeypatch.setenv(name, value)
@@ -183,6 +186,8 @@ async def test_what_is_denied_and_a_clock_that_is_off(
         assert found["table Users"] == "red"
         assert found["index by-age"] == "yellow"
     assert found["BatchGetItem"] == "red"
+    if denied == ["DescribeTimeToLive"]:
+        assert found["expiry of Users"] == "yellow"
     for action in ("PutItem", "CreateTable", "Query"):
         is_red = action in denied or (action == "CreateTable" and "DescribeTable" in denied)
         assert found[f"{action} on Users"] == ("red" if is_red else "green")

@@ -344,8 +344,20 @@ def test_killed_and_run_again(
         assert stored(aws_config, other) == users
 
 
-def kill_halfway(*arguments: str) -> dict[str, Any]:
-    """Start the command, kill it when a checkpoint says that a page is done, and return what that says."""
+@pytest.mark.one_engine
+def test_ctrl_c_keeps_the_way_so_far(users: Items, aws_config: Aws, table_name: str) -> None:
+    slow = ("copy", "--to", f"{table_name}-2", "--max-rcu", "12", "--max-wcu", "30", "--segments", "2")
+    kill_halfway(*slow, by=signal.SIGINT, ends_with=130)
+    result = invoke(*slow)
+    assert "Going on from " in result.stderr
+    assert "as it was sent" in result.stdout
+    assert stored(aws_config, f"{table_name}-2") == users
+
+
+def kill_halfway(
+    *arguments: str, by: signal.Signals = signal.SIGKILL, ends_with: int = -signal.SIGKILL
+) -> dict[str, Any]:
+    """Start the command, end it when a checkpoint says that a page is done, and return what that says."""
     process = subprocess.Popen([*COMMAND, *arguments], env=os.environ)
     try:
         while True:
@@ -356,8 +368,103 @@ def kill_halfway(*arguments: str) -> dict[str, Any]:
                     return state
             time.sleep(0.01)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(by)
+        assert process.wait() == ends_with
+
+
+def test_a_file_that_is_cut_off_or_gone(users: Items, aws_config: Aws, table_name: str) -> None:
+    invoke("export", "users.jsonl.gz")
+    whole = Path("users.jsonl.gz").read_bytes()
+    Path("cut.gz").write_bytes(whole[:-20])
+    failed = invoke("import", "cut.gz", "--table", f"{table_name}-2", exit_code=1)
+    assert "cut.gz is damaged behind line 0" in failed.output
+    assert "To go on from" in failed.output
+    assert (
+        "cannot be written: No such file or directory"
+        in invoke("export", "no/users.jsonl", exit_code=2).output
+    )
+
+
+def test_a_checkpoint_whose_file_is_too_short(users: Items) -> None:
+    kill_halfway("export", "users.jsonl", "--max-rcu", "12", "--segments", "1")
+    part = Path("users.jsonl.part")
+    part.write_bytes(part.read_bytes()[:10])
+    assert "is shorter than the checkpoint says" in invoke("export", "users.jsonl", exit_code=1).output
+
+
+@pytest.mark.one_engine
+def test_a_full_disk(users: Items, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, items: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "users.jsonl.part")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("async_dynamo_store.cli.transfer.files.FileTarget._write", full)
+        failed = invoke("export", "users.jsonl", exit_code=1)
+    assert "users.jsonl.part cannot be written: No space left on device." in failed.output
+    assert invoke_json("export", "users.jsonl")["agrees"]
+
+
+@pytest.mark.one_engine
+def test_what_changes_behind_a_copy_is_seen(
+    users: Items, aws_config: Aws, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = Transfer.compare
+
+    async def compare_later(self: Transfer, *arguments: Any, **options: Any) -> Any:
+        async with straight(aws_config) as client:
+            await client.delete_item(TableName=f"{table_name}-2", Key={"userId": {"S": "user 3"}})
+        return await compare(self, *arguments, **options)
+
+    monkeypatch.setattr(Transfer, "compare", compare_later)
+    result = invoke("copy", "--to", f"{table_name}-2", exit_code=1)
+    assert "user 3: it is not in the target" in result.stderr
+    assert "NOT as it was sent" in result.stdout
+
+
+def test_throttled_and_unprocessed_writes_are_repeated(
+    users: Items, aws_config: Aws, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third of the calls is throttled, and of each batch a part is left over, as DynamoDB does under load."""
+    calls = itertools.count()
+    call = Client.call
+
+    async def sometimes(self: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if operation in ("scan", "put_item", "batch_write_item", "batch_get_item") and next(calls) % 3 == 0:
+            raise ThrottledError("too fast")
+        requests = parameters.get("RequestItems", {})
+        for table, asked in requests.items():
+            if operation == "batch_write_item" and len(asked) > 1:
+                answer = await call(self, operation, parameters | {"RequestItems": {table: asked[:-1]}})
+                return answer | {"UnprocessedItems": {table: asked[-1:]}}
+            if operation == "batch_get_item" and len(asked["Keys"]) > 1:
+                less = asked | {"Keys": asked["Keys"][:-1]}
+                answer = await call(self, operation, parameters | {"RequestItems": {table: less}})
+                return answer | {"UnprocessedKeys": {table: asked | {"Keys": asked["Keys"][-1:]}}}
+        return await call(self, operation, parameters)
+
+    monkeypatch.setattr(Client, "call", sometimes)
+    copied = invoke_json("copy", "--to", f"{table_name}-2", "--overwrite")
+    assert (copied["written"], copied["agrees"]) == (60, True)
+    assert stored(aws_config, f"{table_name}-2") == users
+    assert invoke_json("copy", "--to", f"{table_name}-2")["same"] == 60
+
+
+def test_keys_with_a_platform_lose_it(aws_config: Aws, table_name: str) -> None:
+    Path("old.json").write_text('{"prefix_primary_key_with_platform": true}')
+    Path("new.json").write_text(json.dumps({"table_name": f"{table_name}-2", "aws_config": aws_config}))
+    invoke("table", "create")
+    put_all(aws_config, table_name, [user(1, userId={"S": "Alexa::anna"}), user(2, userId={"S": "ben"})])
+    assert invoke_json("copy", "--config", "old.json", "--to-config", "new.json")["written"] == 2
+    assert set(stored(aws_config, f"{table_name}-2")) == {"anna", "ben"}
+
+
+@pytest.mark.one_engine
+def test_a_layout_that_does_not_fit_the_settings(table_name: str) -> None:
+    Path("a.json").write_text('{"ttl": {"attribute": "attributes", "after_seconds": 9}}')
+    failed = invoke("copy", "--config", "a.json", "--to", "Other", "--to-layout", "ask-sdk", exit_code=2)
+    assert "the attribute 'attributes' has its own use in the layout 'ask-sdk'" in failed.output
+    Path("b.json").write_text('{"layout": "jovo4"}')
+    assert "table_name: Field required" in invoke("copy", "--to-config", "b.json", exit_code=2).output
 
 
 def test_a_file_that_is_cut_off_or_gone(users: Items, aws_config: Aws, table_name: str) -> None:
