@@ -537,7 +537,8 @@ async def test_forget_leaves_nothing(
 async def test_a_conversation_that_was_forgotten_takes_nothing_more(
     make_store: MakeStore, store: AsyncDynamoStore[Any], conversation: Conversation, table: Table
 ) -> None:
-    elsewhere = make_store().conversation("ada", "call 1")
+    another = make_store()
+    elsewhere = another.conversation("ada", "call 1")
     await conversation.append(says("1"))
     await elsewhere.append(says("2"))
     await store.forget("ada")
@@ -546,7 +547,8 @@ async def test_a_conversation_that_was_forgotten_takes_nothing_more(
             await each.append(says("3"))
     assert await items(table) == []
     await store.conversation("ada", "call 1").append(says("4"))
-    assert await texts(conversation) == ["4"]
+    await another.conversation("ada", "call 1").append(says("5"))
+    assert await texts(conversation) == ["4", "5"]
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "GetItem"])

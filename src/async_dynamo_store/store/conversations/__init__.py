@@ -52,7 +52,7 @@ class Conversations:
         """A conversation of a user; nothing is sent."""
         entries, log = Entries(user_key, conversation_id, self._ttl), self._log(user_key)
         writer = self._writers.get((user_key, conversation_id))
-        if writer is None:
+        if writer is None or writer.forgotten:
             writer = self._writers[user_key, conversation_id] = Writer(entries, log, Reader(entries, log))
         return Conversation(user_id, entries, log, writer, self._under_way)
 
