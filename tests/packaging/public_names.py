@@ -16,6 +16,9 @@ modules = [
     module.name
     for module in pkgutil.walk_packages(async_dynamo_store.__path__, async_dynamo_store.__name__ + ".")
 ]
+# Their frameworks are large: `make agents` imports these.
+of_agents = {f"async_dynamo_store.integrations.{name}" for name in ("livekit", "openai_agents", "pipecat")}
 for module in modules:
-    importlib.import_module(module)
+    if module not in of_agents:
+        importlib.import_module(module)
 sys.stdout.write("\n".join([*async_dynamo_store.__all__, *modules]))

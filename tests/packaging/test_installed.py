@@ -19,7 +19,7 @@ pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
 PUBLIC_NAMES = Path(__file__).with_name("public_names.py")
-EXTRAS = "asgi,cli,embedded,fastapi,lambda,testing"
+EXTRAS = "asgi,cli,embedded,fastapi,lambda,otel,testing"
 
 
 def run(*command: str | Path, cwd: Path) -> str:
