@@ -90,6 +90,15 @@ async def test_every_call_answers_alike(both: tuple[AsyncDynamoStore, AsyncDynam
     assert await story(fast, "one") == await story(stock, "two")
 
 
+async def test_a_page_of_a_query_reads_alike(both: tuple[AsyncDynamoStore, AsyncDynamoStore]) -> None:
+    """Packed messages are bytes, which a page holds in each of its items."""
+    messages = [{"role": "user", "content": f"{number} {'word ' * 200}"} for number in range(3)]
+    for message in messages:
+        await both[0].conversation("u1", "1").append([message])
+    for store in both:
+        assert await store.conversation("u1", "1").messages() == messages
+
+
 async def test_a_refused_condition_shows_what_is_stored_alike(
     both: tuple[AsyncDynamoStore, AsyncDynamoStore],
 ) -> None:

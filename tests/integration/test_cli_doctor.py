@@ -198,7 +198,7 @@ async def test_what_is_denied_and_a_clock_that_is_off(
 
 @pytest.mark.one_engine
 async def test_the_fast_path_says_why_it_is_closed(
-    aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_hook_of_moto: None
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     parameters = {"TableName": "Users", "Key": {"userId": {"S": "anna"}}}

@@ -354,11 +354,16 @@ def test_ctrl_c_keeps_the_way_so_far(users: Items, aws_config: Aws, table_name: 
     assert stored(aws_config, f"{table_name}-2") == users
 
 
+def hear_ctrl_c() -> None:
+    """What runs in the background of a shell ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def kill_halfway(
     *arguments: str, by: signal.Signals = signal.SIGKILL, ends_with: int = -signal.SIGKILL
 ) -> dict[str, Any]:
     """Start the command, end it when a checkpoint says that a page is done, and return what that says."""
-    process = subprocess.Popen([*COMMAND, *arguments], env=os.environ)
+    process = subprocess.Popen([*COMMAND, *arguments], env=os.environ, preexec_fn=hear_ctrl_c)  # noqa: PLW1509 - no threads here
     try:
         while True:
             assert process.poll() is None, "it was over before it could be killed"
