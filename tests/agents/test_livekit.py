@@ -166,7 +166,7 @@ async def test_a_call_that_is_killed(
     acknowledged += [int(line) for line in (await process.stdout.read()).splitlines() if line]
     assert await process.wait() == -signal.SIGKILL
 
-    call = await LiveKitCall.begin(store, "ada", "call 2")
+    call = await LiveKitCall.begin(store, "ada", "call 2", turns=1000)
     turns = len(acknowledged)
     expected = [text for number in range(turns) for text in (f"message {number}", f"reply {number}")]
     # The turn that was cut off may be there too, or its first half.

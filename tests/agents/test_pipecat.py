@@ -142,6 +142,16 @@ async def test_a_tool_that_has_no_result_yet_is_not_stored(store: AsyncDynamoSto
     assert told(await call.conversation.messages()) == ["Three points, please"]
 
 
+async def test_what_is_said_twice_is_stored_twice(store: AsyncDynamoStore[Any]) -> None:
+    async with await PipecatCall.begin(store, "+431", "call 1") as call:
+        context = LLMContext([SYSTEM])
+        call.record_new(context)
+        for text in ("hello", "hello", "bye", "bye", "bye"):
+            context.add_message({"role": "user", "content": text})
+            call.record_new(context)
+    assert told(await call.conversation.messages()) == ["hello", "hello", "bye", "bye", "bye"]
+
+
 async def test_a_context_that_is_summarized_goes_on(store: AsyncDynamoStore[Any]) -> None:
     call = await PipecatCall.begin(store, "+431", "call 1")
     context = LLMContext([SYSTEM])

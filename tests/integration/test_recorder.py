@@ -91,6 +91,21 @@ async def test_through_faults_everything_is_stored_once(
     assert "tried again" in caplog.text
 
 
+async def test_a_user_who_cannot_be_saved_now_keeps_no_messages_waiting(
+    store: AsyncDynamoStore[Any], behind: AsyncDynamoStore[Any], proxy: FaultProxy, no_pauses: None
+) -> None:
+    async with await Call.begin(behind, "ada", "1") as call:
+        call.user.data["score"] = 1
+        refused = proxy.fail("PutItem", Fault.throttle, times=3, naming="score")
+        call.recorder.save_user()
+        while not refused.taken:  # noqa: ASYNC110 - the proxy has no event for it
+            await asyncio.sleep(0)
+        call.recorder.record(says("1"))
+    assert await texts(store.conversation("ada", "1")) == ["1"]
+    assert (await store.load("ada")).data == {"score": 1}
+    assert len(refused.taken) == 3
+
+
 async def test_what_cannot_be_stored_is_told_and_the_rest_is_stored(
     store: AsyncDynamoStore[Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -130,11 +130,15 @@ def caller_of(arguments: RunnerArguments) -> str | None:
 
 
 def _place_after(messages: Sequence[Message], last: Message | None) -> int:
-    """Where the messages after `last` begin. A context that was summarized keeps its newest messages."""
-    for place in range(len(messages), 0, -1):
-        if messages[place - 1] is last or messages[place - 1] == last:
-            return place
-    return 0
+    """Where the messages after `last` begin: after itself, else after the newest that is equal.
+
+    Two messages may be equal, when a caller says a thing twice. A context that was summarized keeps its newest messages,
+    but perhaps as copies.
+    """
+    places = range(len(messages), 0, -1)
+    itself = (place for place in places if messages[place - 1] is last)
+    equal = (place for place in places if messages[place - 1] == last)
+    return next(itself, None) or next(equal, 0)
 
 
 def _until_in_progress(messages: Sequence[Message]) -> list[Message]:

@@ -89,8 +89,10 @@ class Recorder:
                 for entry in _entries(messages):
                     await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023
                 left = 0
-                if is_save_wanted and self._save:
-                    await _until_done(self._save, "the user")
+                # A user who cannot be saved now keeps no messages waiting.
+                if is_save_wanted and self._save and not await _done(self._save, "the user"):
+                    self._is_save_wanted = True
+                    await asyncio.sleep(_FIRST_PAUSE_SECONDS)
         finally:
             self._task = None
             left += len(self._messages)
@@ -113,17 +115,24 @@ def _entries(messages: list[Message]) -> list[NewEntry]:
 
 
 async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> None:
-    """Try again while DynamoDB is down or throttles; another error is logged."""
+    """Try again while DynamoDB is down or throttles."""
     pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            await operation()
-        except (UnavailableError, ThrottledError) as error:
-            log.warning("Storing %s is tried again in %.1f s: %s", what, pause, error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE_SECONDS)
-        except StoreError as error:
-            log.error("Storing %s has failed, and is given up: %s", what, error)
-            return
-        else:
-            return
+    is_done = await _done(operation, what)
+    while not is_done:
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+        is_done = await _done(operation, what)
+
+
+async def _done(operation: Callable[[], Awaitable[Any]], what: str) -> bool:
+    """Whether nothing is left to be tried: it was done, or has failed for good, which is logged."""
+    try:
+        await operation()
+    except (UnavailableError, ThrottledError) as error:
+        log.warning("Storing %s is tried again: %s", what, error)
+        return False
+    except StoreError as error:
+        log.error("Storing %s has failed, and is given up: %s", what, error)
+    except Exception:  # what else a data model raises is to end no call
+        log.exception("Storing %s has failed, and is given up", what)
+    return True
