@@ -117,11 +117,11 @@ def _entries(messages: list[Message]) -> list[NewEntry]:
 async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> None:
     """Try again while DynamoDB is down or throttles."""
     pause = _FIRST_PAUSE_SECONDS
-    is_done = await _done(operation, what)
-    while not is_done:
+    while True:
+        if await _done(operation, what):
+            return
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE_SECONDS)
-        is_done = await _done(operation, what)
 
 
 async def _done(operation: Callable[[], Awaitable[Any]], what: str) -> bool:
