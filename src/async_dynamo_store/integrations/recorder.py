@@ -118,7 +118,8 @@ async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> Non
     """Try again while DynamoDB is down or throttles."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
-        if await _done(operation, what):
+        is_done = await _done(operation, what)
+        if is_done:
             return
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE_SECONDS)
