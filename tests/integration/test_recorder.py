@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from async_dynamo_store import AsyncDynamoStore, Conversation, UnsupportedValueError
+from async_dynamo_store import AsyncDynamoStore, Conversation, UnavailableError, UnsupportedValueError
 from async_dynamo_store.integrations.calls import Call
 from async_dynamo_store.integrations.recorder import Recorder
 from tests.faults.proxy import Fault, FaultProxy
@@ -188,3 +188,20 @@ async def test_an_error_of_the_apps_own_ends_no_call(
         recorder.record(says("1"))
     assert await texts(recorder.conversation) == ["1"]
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_an_error_that_comes_at_once_is_tried_again(no_pauses: None) -> None:
+    """Python 3.11 does not trace a coroutine into which an awaited future throws; here nothing is awaited."""
+
+    class Refusing:
+        tries = 0
+
+        async def store(self, entry: object) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise UnavailableError("not yet")
+
+    conversation: Any = Refusing()
+    async with Recorder(conversation) as recorder:
+        recorder.record(says("1"))
+    assert conversation.tries == 3

@@ -118,8 +118,7 @@ async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> Non
     """Try again while DynamoDB is down or throttles."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
-        is_done = await _done(operation, what)
-        if is_done:
+        if await _done(operation, what):
             return
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE_SECONDS)
@@ -127,13 +126,14 @@ async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> Non
 
 async def _done(operation: Callable[[], Awaitable[Any]], what: str) -> bool:
     """Whether nothing is left to be tried: it was done, or has failed for good, which is logged."""
+    is_done = True
     try:
         await operation()
     except (UnavailableError, ThrottledError) as error:
         log.warning("Storing %s is tried again: %s", what, error)
-        return False
+        is_done = False
     except StoreError as error:
         log.error("Storing %s has failed, and is given up: %s", what, error)
     except Exception:  # what else a data model raises is to end no call
         log.exception("Storing %s has failed, and is given up", what)
-    return True
+    return is_done
