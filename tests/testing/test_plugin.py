@@ -17,7 +17,7 @@ import async_dynamo_store.testing
 pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "tested_skill"
+EXAMPLES = ROOT / "examples"
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 HEAVY = ("aioboto3", "boto3", "botocore", "moto", "pydantic", "async_dynamo_store.store")
 
@@ -40,9 +40,11 @@ def test_pytest_finds_the_plugin() -> None:
     assert entry.value == "async_dynamo_store.testing.plugin"
 
 
-def test_the_example_passes() -> None:
-    tests = re.findall(r"^async def test_", (EXAMPLE / "test_skill.py").read_text("utf-8"), re.MULTILINE)
-    assert passed(run_pytest(EXAMPLE)) == len(tests) + 1  # one is for two platforms
+@pytest.mark.parametrize(("name", "more"), [("tested_skill", 1), ("lambda", 0)])  # one is for two platforms
+def test_an_example_passes(name: str, more: int) -> None:
+    source = (EXAMPLES / name / "test_skill.py").read_text("utf-8")
+    tests = re.findall(r"^async def test_", source, re.MULTILINE)
+    assert passed(run_pytest(EXAMPLES / name)) == len(tests) + more
 
 
 def test_the_project_of_the_page_passes_under_xdist(tmp_path: Path) -> None:
