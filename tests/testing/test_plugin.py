@@ -40,11 +40,14 @@ def test_pytest_finds_the_plugin() -> None:
     assert entry.value == "async_dynamo_store.testing.plugin"
 
 
-@pytest.mark.parametrize(("name", "more"), [("tested_skill", 1), ("lambda", 0)])  # one is for two platforms
-def test_an_example_passes(name: str, more: int) -> None:
-    source = (EXAMPLES / name / "test_skill.py").read_text("utf-8")
-    tests = re.findall(r"^async def test_", source, re.MULTILINE)
-    assert passed(run_pytest(EXAMPLES / name)) == len(tests) + more
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("tested_skill/test_skill.py", 1), ("lambda/test_skill.py", 0), ("phone_agent/test_agent.py", 0)],
+)  # one is for two platforms
+def test_an_example_passes(path: str, more: int) -> None:
+    example = EXAMPLES / path
+    tests = re.findall(r"^async def test_", example.read_text("utf-8"), re.MULTILINE)
+    assert passed(run_pytest(example.parent)) == len(tests) + more
 
 
 def test_the_project_of_the_page_passes_under_xdist(tmp_path: Path) -> None:
