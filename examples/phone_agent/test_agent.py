@@ -36,9 +36,7 @@ async def test_a_caller_is_forgotten(voice_db: VoiceDb) -> None:
         assert [conversation async for conversation in app.store.conversations(phone.user_id)] == []
 
 
-async def test_a_transcript_is_gone_after_a_month_and_the_caller_is_not(
-    voice_db: VoiceDb, frozen: Traveller
-) -> None:
+async def test_a_transcript_is_gone_after_a_month(voice_db: VoiceDb, frozen: Traveller) -> None:
     async with TwilioVoice(app) as phone:
         await phone.launch()
         await phone.intent("Where is my parcel?")
