@@ -206,6 +206,22 @@ def test_the_processor_times_are_those_of_the_result_file() -> None:
     assert table in (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("row", "file", "digits"), [("CPU of a turn", "turn", 1), ("CPU from process start", "cold_start", 2)]
+)
+def test_the_comparison_has_the_processor_times_of_the_result_files(row: str, file: str, digits: int) -> None:
+    page = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
+    result = json.loads((ROOT / f"benchmarks/results/{file}.json").read_text(encoding="utf-8"))
+    measured = {
+        contender["name"]: f"{contender['steps']['turn']['cpu_ratio']['median']:.{digits}f} ×"
+        for contender in result["contenders"]
+    }
+    (titles,) = re.findall(r"^\| \| (this .*) \|$", page, re.MULTILINE)
+    (times,) = re.findall(rf"^\| {row}.*? \| (.*) \|$", page, re.MULTILINE)
+    told = dict(zip(titles.split(" | "), times.split(" | "), strict=True))
+    assert told == {title: measured.get(COLUMNS.get(title, ""), "not measured") for title in told}
+
+
 def test_the_plot_is_there_and_the_page_is_short() -> None:
     (plot,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert (ROOT / plot).is_file()
