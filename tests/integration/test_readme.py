@@ -175,6 +175,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
+def test_the_threats_name_tests_that_there_are() -> None:
+    section = (ROOT / "docs/security.md").read_text(encoding="utf-8").partition("## Threats\n")[2]
+    named = re.findall(r"\[(test_\w+)\]\(\.\./(tests/\S+\.py)\)", section.partition("\n## ")[0])
+    assert named
+    assert [
+        (test, path)
+        for test, path in named
+        if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ] == []
+
+
 COLUMNS = {
     "this": "async-dynamo-store",
     "Jovo v4": "jovo4",
