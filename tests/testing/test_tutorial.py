@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from async_dynamo_store import DynamoDbConfig
-from tests.testing.test_plugin import EXAMPLES, ROOT
+from tests.testing.test_plugin import ROOT, passed, run_pytest
 
 pytestmark = pytest.mark.server
 
+EXAMPLES = ROOT / "examples"
 NAMED = re.compile(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"try_it\.py\n```\n\n((?:    .*\n)+)")
 SETTINGS = {"VOICE_DB_TYPE": "embedded", "VOICE_DB_TABLE_NAME": "Users"}
@@ -101,7 +102,6 @@ def test_the_page_has_the_code_of_the_example(text: str, name: str, path: str) -
     [(SKILL, "test_skill.py", "lambda"), (PHONE, "test_agent.py", "phone_agent")],
 )
 def test_the_page_has_tests_of_the_example(text: str, name: str, path: str) -> None:
-    """Those of the example are run by `test_plugin`."""
     example = (EXAMPLES / path / name).read_text("utf-8")
     untyped = re.sub(
         r": (VoiceDb|Traveller)\b|\) -> None(?=:)", lambda typed: ")" * typed[0].startswith(")"), example
@@ -109,6 +109,12 @@ def test_the_page_has_tests_of_the_example(text: str, name: str, path: str) -> N
     tests = re.findall(r"^async def test_.*?(?=\n\n\n|\Z)", files(text)[name], re.MULTILINE | re.DOTALL)
     assert tests
     assert [test for test in tests if test.strip() not in untyped] == []
+
+
+@pytest.mark.parametrize("path", ["lambda/test_skill.py", "phone_agent/test_agent.py"])
+def test_the_example_passes(path: str) -> None:
+    tests = (EXAMPLES / path).read_text("utf-8").count("\nasync def test_")
+    assert passed(run_pytest((EXAMPLES / path).parent)) == tests
 
 
 def test_the_model_has_the_intents_of_the_skill() -> None:
