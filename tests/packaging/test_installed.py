@@ -39,7 +39,7 @@ import asyncio
 from async_dynamo_store import AsyncDynamoStore
 
 async def main():
-    async with AsyncDynamoStore({"type": "embedded"}) as store:
+    async with AsyncDynamoStore({"type": "embedded", "tableName": "Users"}) as store:
         async with store.user("ada") as user:
             user.data["score"] = 10
         print((await store.load("ada")).data["score"])
