@@ -17,7 +17,9 @@ UV = TOOLS / "uv"
 def run(*command: str | Path, cwd: Path) -> str:
     """The output of a command that succeeds; nothing of this checkout is on its path."""
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV", "MAKE", "MFLAGS"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "COV", "MAKE", "MFLAGS"))
     }
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, check=False

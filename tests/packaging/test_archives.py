@@ -82,7 +82,11 @@ def test_only_extras_and_the_aws_packages_bring_more(metadata: Metadata) -> None
     """docs/install.md says why those three are bounded from above."""
     requirements = metadata.requires_dist or []
     assert len([one for one in requirements if one.marker is None]) == len(PROJECT["dependencies"])
-    bounded = {one.name for one in requirements if any("<" in each.operator or "=" == each.operator[0] for each in one.specifier)}
+    bounded = {
+        one.name
+        for one in requirements
+        if any("<" in each.operator or "=" == each.operator[0] for each in one.specifier)
+    }
     assert bounded == {"aiobotocore", "boto3", "botocore"}
 
 
