@@ -57,7 +57,7 @@ test-one-engine: $(VENV)/dev.stamp ministack
 sbom: $(SHIPPED)/shipped.stamp ## what a release brings, in CycloneDX, into dist/
 	@mkdir -p $(DIST)
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
-		--output-file $(DIST)/async-dynamo-store.cdx.json $(SHIPPED)
+		--output-file $(DIST)/async-dynamo-store.cdx.json $(ARGS) $(SHIPPED)
 
 licenses: $(SHIPPED)/shipped.stamp ## check the licenses of what is brought, and write docs/licenses.md again
 	$(VENV)/bin/pip-licenses --python $(SHIPPED)/bin/python --output-file $(SHIPPED)/licenses.md

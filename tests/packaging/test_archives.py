@@ -85,7 +85,7 @@ def test_only_extras_and_the_aws_packages_bring_more(metadata: Metadata) -> None
     bounded = {
         one.name
         for one in requirements
-        if any("<" in each.operator or "=" == each.operator[0] for each in one.specifier)
+        if any("<" in each.operator or each.operator[0] == "=" for each in one.specifier)
     }
     assert bounded == {"aiobotocore", "boto3", "botocore"}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import async_dynamo_store
 from tests.packaging.conftest import ROOT, UV, run
 
 pytestmark = pytest.mark.packaging
@@ -40,7 +39,7 @@ from async_dynamo_store import AsyncDynamoStore
 
 async def main():
     async with AsyncDynamoStore({"type": "embedded", "tableName": "Users"}) as store:
-        async with store.user("ada") as user:
+        async with store.turn("ada") as user:
             user.data["score"] = 10
         print((await store.load("ada")).data["score"])
 
