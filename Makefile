@@ -15,7 +15,7 @@ OF_AGENTS := $(addprefix src/async_dynamo_store/integrations/,livekit.py openai_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-stock test-lowest test-package interop agents soak check bench requirements engines \
+.PHONY: help demo test test-fast test-stock test-lowest test-package interop agents soak check docs bench requirements engines \
 	dynamodb-local ministack clean
 
 help: ## what can be made
@@ -52,12 +52,16 @@ soak: $(VENV)/dev.stamp engines ## the tests that take minutes, and the others w
 	$(PY) -m pytest -m soak $(ARGS)
 	$(PY) -m pytest --hypothesis-profile=long tests/unit $(ARGS)
 
-check: $(VENV)/dev.stamp ## format, lint, types, and the import rules
+check: $(VENV)/dev.stamp docs ## format, lint, types, the import rules, and the site
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pyright
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/dev.stamp ## the documentation as a site, in site/
+	$(PY) docs/assemble.py build/docs
+	$(VENV)/bin/zensical build --strict
 
 bench: $(VENV)/dev.stamp $(VENV)/bench.stamp dynamodb-local ## measure this store beside others
 	$(PY) -m benchmarks $(ARGS)
@@ -84,7 +88,7 @@ ministack:
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) $(LOWEST) $(MINISTACK) $(AGENTS) .dynamodb-local .openai-agents .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache build dist htmlcov tests/interop/node/*/node_modules
+		.cache .pytest_cache .ruff_cache build dist htmlcov site tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment from the first Python that is new enough; PYTHON names another.
