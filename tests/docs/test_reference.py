@@ -30,13 +30,13 @@ DIRECTIVES = {
 
 
 @pytest.fixture(scope="module")
-def package() -> griffe.Module:
+def package() -> griffe.Object | griffe.Alias:
     """The package as mkdocstrings sees it: read, and not imported."""
     return griffe.load(PACKAGE, search_paths=[SOURCE.parent], allow_inspection=False)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_reference_has_every_public_name(package: griffe.Module, module: str) -> None:
+def test_the_reference_has_every_public_name(package: griffe.Object | griffe.Alias, module: str) -> None:
     found = package[module.removeprefix(PACKAGE).removeprefix(".")] if module != PACKAGE else package
     names = [str(name) for name in found.exports or ()]
     assert names == sorted(names)
@@ -44,7 +44,7 @@ def test_the_reference_has_every_public_name(package: griffe.Module, module: str
     assert [name for name in names if not found[name].has_docstring] == []
 
 
-def test_the_reference_has_no_other_names(package: griffe.Module) -> None:
+def test_the_reference_has_no_other_names(package: griffe.Object | griffe.Alias) -> None:
     for name in DIRECTIVES:
         assert package[name.removeprefix(f"{PACKAGE}.")].has_docstring, name
 
