@@ -94,7 +94,7 @@ def needs_agents(page: Path) -> bool:
 def running(page: Path, folder: Path, endpoint_url: str) -> Generator[tuple[dict[str, Any], asyncio.Runner]]:
     """The names that a page's Python leaves behind, and the event loop that it ran in.
 
-    `folder` gets the files, and is where it runs. What the names hold of ours is closed in the end.
+    `folder` gets the files, and is where it runs. What it makes is closed in the end.
     """
     files = {name: ENGINE.sub(endpoint_url, source) for name, source in project(page).items()}
     for name, source in files.items():
@@ -106,6 +106,7 @@ def running(page: Path, folder: Path, endpoint_url: str) -> Generator[tuple[dict
         if name.endswith(".py") and not re.search(r"(^|/)(test_\w+|conftest)\.py$", name)
     ]
     names: dict[str, Any] = {"__name__": page.stem}
+    made: list[Any] = []
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
@@ -115,21 +116,22 @@ def running(page: Path, folder: Path, endpoint_url: str) -> Generator[tuple[dict
             for block in blocks(page, "python"):
                 if not block.file and (outcome := block.run(names)):
                     runner.run(outcome)
+                made += names.values()
             yield names, runner
         finally:
             for module in modules:
                 sys.modules.pop(module, None)
-            close(names, runner)
+            close(made, runner)
 
 
-def close(names: dict[str, Any], runner: asyncio.Runner) -> None:
-    """Close what pages make: functions of Lambda, apps, stores."""
-    for value in names.values():
+def close(made: list[Any], runner: asyncio.Runner) -> None:
+    """Close what a page made: functions of Lambda, apps, stores."""
+    for value in made:
         if isinstance(handler := inspect.unwrap(value) if callable(value) else None, LambdaHandler):
             handler.close()
-    for value in names.values():
+    for value in made:
         if isinstance(value, VoiceApp):
-            runner.run(value.store.aclose())
+            runner.run(value.__aexit__(None, None, None))
         if isinstance(value, AsyncDynamoStore):
             runner.run(value.aclose())
 
