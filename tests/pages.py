@@ -14,7 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,15 @@ def project(page: Path) -> dict[str, str]:
     return files
 
 
+def write_project(page: Path, folder: Path, endpoint_url: str) -> dict[str, str]:
+    """Write the files of a page's project, with the address of the engine in them."""
+    files = {name: ENGINE.sub(endpoint_url, source) for name, source in project(page).items()}
+    for name, source in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source, encoding="utf-8")
+    return files
+
+
 def needs_agents(page: Path) -> bool:
     """Whether a page's code needs the frameworks of agents, which have an environment of their own: `make agents`."""
     return any(OF_AGENTS.search(block.source) for block in blocks(page, "python"))
@@ -96,10 +105,7 @@ def running(page: Path, folder: Path, endpoint_url: str) -> Generator[tuple[dict
 
     `folder` gets the files, and is where it runs. What it makes is closed in the end.
     """
-    files = {name: ENGINE.sub(endpoint_url, source) for name, source in project(page).items()}
-    for name, source in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(source, encoding="utf-8")
+    files = write_project(page, folder, endpoint_url)
     modules = [
         name.removesuffix(".py").replace("/", ".")
         for name in files
@@ -114,7 +120,8 @@ def running(page: Path, folder: Path, endpoint_url: str) -> Generator[tuple[dict
             for module in modules:
                 names |= vars(importlib.import_module(module))
             for block in blocks(page, "python"):
-                if not block.file and (outcome := block.run(names)):
+                here = replace(block, source=ENGINE.sub(endpoint_url, block.source))
+                if not block.file and (outcome := here.run(names)):
                     runner.run(outcome)
                 made += names.values()
             yield names, runner

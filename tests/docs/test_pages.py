@@ -13,7 +13,17 @@ import pytest
 from async_dynamo_store import DynamoDbConfig, Turn, VoiceApp
 from async_dynamo_store.testing import Alexa
 from tests.conftest import Engine
-from tests.pages import PAGES, blocks, entities, handlers, needs_agents, page_id, project, running
+from tests.pages import (
+    PAGES,
+    blocks,
+    entities,
+    handlers,
+    needs_agents,
+    page_id,
+    project,
+    running,
+    write_project,
+)
 
 pytestmark = pytest.mark.one_engine
 
@@ -57,10 +67,8 @@ async def ask(app: VoiceApp[Any], intent: str, entities: dict[str, str]) -> None
 
 @pytest.mark.server
 @pytest.mark.parametrize("page", WITH_TESTS, ids=page_id)
-def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
-    files = project(page)
-    for name, source in files.items():
-        (tmp_path / name).write_text(source, encoding="utf-8")
+def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path, default_chain: Engine) -> None:
+    files = write_project(page, tmp_path, default_chain.endpoint_url)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2"]
     done = subprocess.run(
         [*command, "--rootdir", tmp_path, tmp_path], capture_output=True, text=True, check=False
