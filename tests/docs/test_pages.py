@@ -69,7 +69,7 @@ async def ask(app: VoiceApp[Any], intent: str, entities: dict[str, str]) -> None
 @pytest.mark.parametrize("page", WITH_TESTS, ids=page_id)
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path, default_chain: Engine) -> None:
     files = write_project(page, tmp_path, default_chain.endpoint_url)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, "--rootdir", tmp_path, tmp_path], capture_output=True, text=True, check=False
     )

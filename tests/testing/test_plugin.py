@@ -39,9 +39,9 @@ def test_pytest_finds_the_plugin() -> None:
     assert entry.value == "async_dynamo_store.testing.plugin"
 
 
-def test_the_example_passes() -> None:
+def test_the_example_passes_under_xdist() -> None:
     tests = re.findall(r"^async def test_", (EXAMPLE / "test_skill.py").read_text("utf-8"), re.MULTILINE)
-    assert passed(run_pytest(EXAMPLE)) == len(tests) + 1  # one is for two platforms
+    assert passed(run_pytest(EXAMPLE, "--numprocesses=2")) == len(tests) + 1  # one is for two platforms
 
 
 def test_a_run_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
