@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import aioboto3
 import pytest
-from botocore import handlers
 from hypothesis import HealthCheck, settings
 
 from async_dynamo_store.testing.database import descriptions_read_once
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 from tests.faults.proxy import FaultProxy
+from tests.faults.table import drop_hooks_of_moto
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -258,8 +258,5 @@ async def proxy(engine: Engine) -> AsyncIterator[FaultProxy]:
 
 @pytest.fixture
 def no_hook_of_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto hooks into every client that is made after it was imported, and the fast path falls back for a hook."""
-    stock = [
-        entry for entry in handlers.BUILTIN_HANDLERS if not type(entry[1]).__module__.startswith("moto.")
-    ]
-    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", stock)
+    """Clients of sessions that are made in the test may take the fast path."""
+    drop_hooks_of_moto(monkeypatch)

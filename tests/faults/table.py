@@ -7,8 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
+import pytest
 from aiobotocore.config import AioConfig
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore import handlers
 
 from async_dynamo_store import AsyncDynamoStore
 
@@ -21,10 +23,20 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
+def drop_hooks_of_moto(patch: pytest.MonkeyPatch) -> None:
+    """moto hooks into every session that is made after it was imported, and the fast path falls back for a hook."""
+    stock = [
+        entry for entry in handlers.BUILTIN_HANDLERS if not type(entry[1]).__module__.startswith("moto.")
+    ]
+    patch.setattr(handlers, "BUILTIN_HANDLERS", stock)
+
+
 @cache
 def session() -> aioboto3.Session:
     """Shared, as it keeps what it has read of the AWS API's description. Its clients hold many requests at once."""
-    shared = aioboto3.Session()
+    with pytest.MonkeyPatch.context() as patch:
+        drop_hooks_of_moto(patch)
+        shared = aioboto3.Session()
     shared._session.set_default_client_config(AioConfig(max_pool_connections=500))
     return shared
 

@@ -48,7 +48,7 @@ OnConflict = Literal["merge", "raise", "overwrite"]
 
 
 class DynamoDbConfig(Model):
-    """The configuration of an `AsyncDynamoStore`; the README's table says what each field means.
+    """The configuration of an `AsyncDynamoStore`; docs/configuration.md says what each field means.
 
     `timeout_seconds`, at most 900, bounds one store operation with all its retries (making a missing table has its own
     bound, since AWS takes seconds for it); `max_attempts` bounds the tries of one call.
