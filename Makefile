@@ -21,8 +21,8 @@ OF_AGENTS := $(addprefix src/async_dynamo_store/integrations/,livekit.py openai_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-stock test-lowest test-package test-pythons test-one-engine sbom licenses interop agents soak check bench requirements engines \
-	dynamodb-local ministack clean
+.PHONY: help demo test test-fast test-stock test-lowest test-package test-pythons test-one-engine interop agents soak check docs sbom \
+	licenses bench requirements engines dynamodb-local ministack clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -77,12 +77,16 @@ soak: $(VENV)/dev.stamp engines ## the tests that take minutes, and the others w
 	$(PY) -m pytest -m soak $(ARGS)
 	$(PY) -m pytest --hypothesis-profile=long tests/unit $(ARGS)
 
-check: $(VENV)/dev.stamp ## format, lint, types, and the import rules
+check: $(VENV)/dev.stamp docs ## format, lint, types, the import rules, and the site
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pyright
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/dev.stamp ## the documentation as a site, in site/
+	$(PY) docs/assemble.py build/docs
+	$(VENV)/bin/zensical build --strict
 
 bench: $(VENV)/dev.stamp $(VENV)/bench.stamp dynamodb-local ## measure this store beside others
 	$(PY) -m benchmarks $(ARGS)
@@ -108,8 +112,8 @@ ministack:
 		echo "No ministack ('make $(MINISTACK)/ministack.stamp' says why): the tests run on the other engines." >&2
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) $(addprefix .venv-,$(PYTHONS)) $(LOWEST) $(MINISTACK) $(AGENTS) $(SHIPPED) .dynamodb-local .openai-agents .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache build dist htmlcov tests/interop/node/*/node_modules
+	rm -rf $(VENV) $(addprefix .venv-,$(PYTHONS)) $(LOWEST) $(MINISTACK) $(AGENTS) $(SHIPPED) .dynamodb-local .openai-agents .coverage .coverage.* \
+		.cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov site tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment from the first Python that is new enough; PYTHON names another.

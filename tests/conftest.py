@@ -207,6 +207,19 @@ def table_name(request: pytest.FixtureRequest, aws_config: dict[str, str]) -> It
 
 
 @pytest.fixture
+def default_chain(
+    engine: Engine, aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """The engine, as the AWS default chain finds it. The tables that are named as in the docs go with the test."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
+    yield engine
+    asyncio.run(drop_tables_of_the_docs(aws_config))
+
+
+@pytest.fixture
 async def raw_client(aws_config: dict[str, str]) -> AsyncIterator[DynamoDBClient]:
     """An aioboto3 client straight to the engine, to see what is really stored."""
     async with open_client(aws_config) as client:
@@ -226,6 +239,14 @@ async def drop_table(name: str, aws_config: dict[str, str]) -> None:
     async with open_client(aws_config) as client:
         with suppress(client.exceptions.ResourceNotFoundException):
             await client.delete_table(TableName=name)
+
+
+async def drop_tables_of_the_docs(aws_config: dict[str, str]) -> None:
+    """Drop the tables that no fixture has named."""
+    async with open_client(aws_config) as client:
+        for name in (await client.list_tables())["TableNames"]:
+            if not re.search(r"-[0-9a-f]{12}\b", name):
+                await client.delete_table(TableName=name)
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ from async_dynamo_store.dynamodb.deadline import time_left, time_limit
 from async_dynamo_store.integrations.aws_lambda import LambdaHandler, lambda_handler
 from tests.aws_lambda.events import dialogflow, http_api, intent, spoken
 from tests.aws_lambda.relay import Relay
-from tests.aws_lambda.runtime_api import ROOT
 from tests.faults.proxy import FaultProxy
+from tests.pages import ROOT, blocks
 
 pytestmark = pytest.mark.one_engine
 
@@ -241,15 +240,14 @@ async def test_the_functions_of_the_documentation(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", relay.endpoint_url)
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "token")
     monkeypatch.setenv("DIALOGFLOW_SECRET", "secret")
-    page = (ROOT / "docs" / "aws-lambda.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    first, second = blocks(ROOT / "docs" / "aws-lambda.md", "python")
     names: dict[str, Any] = {}
-    exec(first.replace("Users", table_name), names)
+    replace(first, source=first.source.replace("Users", table_name)).run(names)
     for visits in (1, 2):
         said = spoken(await asyncio.to_thread(names["handler"], intent("Any")))
         assert said == f"Hello! This is visit number {visits}."
     await asyncio.to_thread(names["handler"].close)
-    exec(second, names)
+    second.run(names)
     assert (await asyncio.to_thread(names["handler"], http_api(dialogflow("Any"))))["statusCode"] == 403
     verified = http_api(dialogflow("Any"))
     verified["headers"]["x-skill-secret"] = "secret"

@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from async_dynamo_store import DynamoDbConfig
 from async_dynamo_store.wire.codec import encode
-from tests.conftest import drop_table
+from tests.conftest import Engine
 from tests.integration.conftest import ANNA, Stored, alexa, spoken
+from tests.pages import ROOT, Block, blocks
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.one_engine
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 TABLE = "Users"
 
 
-def examples(page: str) -> list[str]:
+def examples(page: str) -> list[Block]:
     """The Python examples of a page, on the table `Users`."""
-    text = (DOCS / f"migrate-from-{page}.md").read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return blocks(DOCS / f"migrate-from-{page}.md", "python")
 
 
-def run(source: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "migration"}
-    exec(compile(source, "docs", "exec"), names)
+def run(example: Block) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    example.run(names)
     return names
 
 
 @pytest.fixture
-async def table(
-    monkeypatch: pytest.MonkeyPatch, aws_config: dict[str, str], raw_client: DynamoDBClient
-) -> AsyncIterator[Stored]:
+def table(default_chain: Engine, raw_client: DynamoDBClient) -> Stored:
     """The pages' table, which goes with the test, on the engine as the AWS default chain finds it."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
-    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
-    yield Stored(raw_client, TABLE)
-    await drop_table(TABLE, aws_config)
+    return Stored(raw_client, TABLE)
 
 
 SCORE = {"score": 2, "name": "Anna"}

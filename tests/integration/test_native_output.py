@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from async_dynamo_store import Turn
 from tests.integration.conftest import ANNA, App, Stored, alexa
+from tests.pages import ROOT, blocks
 from tests.unit.requests.sample import sample
 
 pytestmark = pytest.mark.one_engine
 
-PAGE = Path(__file__).parents[2] / "docs" / "native-output.md"
-EXAMPLES = re.findall(
-    r"^```python\n(@app.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-)
+IMPORTS, *EXAMPLES = blocks(ROOT / "docs" / "native-output.md", "python")
 
 
 @pytest.fixture
 def documented(app: App) -> App:
-    for source in EXAMPLES:
-        exec(compile(source, "native-output", "exec"), {"app": app, "Turn": Turn})
+    names: dict[str, Any] = {}
+    IMPORTS.run(names)
+    names["app"] = app
+    for example in EXAMPLES:
+        example.run(names)
     return app
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import inspect
 import json
 import re
-from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +15,21 @@ import async_dynamo_store
 from async_dynamo_store import AwsConfig, DynamoDbConfig, StoreError
 from async_dynamo_store.config import GlobalSecondaryIndex, IndexKey, StoredElements, Ttl
 from async_dynamo_store.dynamodb.policy import iam_policy
-from tests.conftest import drop_table
+from tests import pages
 from tests.integration.conftest import alexa, spoken
+from tests.pages import ROOT, Block
 
 pytestmark = pytest.mark.one_engine
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HANDLERS = (ROOT / "docs" / "handlers.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "SECURITY.md",
-    ROOT / "benchmarks" / "README.md",
-    *(ROOT / "docs").glob("*.md"),
-]
+LINKING = [*pages.PAGES, ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```$", README + HANDLERS + CONFIGURATION, re.MULTILINE | re.DOTALL
-    )
-
-
-@pytest.fixture
-def default_chain(monkeypatch: pytest.MonkeyPatch, aws_config: dict[str, str]) -> Iterator[None]:
-    """The engine, as the AWS default chain finds it; the table of the README goes with the test."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
-    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
-    yield
-    asyncio.run(drop_table("Users", aws_config))
+def blocks(language: str) -> list[Block]:
+    """Those of the README, and of the pages that it sends on to."""
+    told = (ROOT / "README.md", ROOT / "docs" / "handlers.md", ROOT / "docs" / "configuration.md")
+    return [block for page in told for block in pages.blocks(page, language)]
 
 
 CONVERSATIONS: dict[str, dict[str, list[str | None]]] = {
@@ -71,19 +50,19 @@ CONVERSATIONS: dict[str, dict[str, list[str | None]]] = {
 
 
 @pytest.mark.usefixtures("default_chain")
-@pytest.mark.parametrize("source", blocks("python"), ids=range(len(blocks("python"))))
-def test_a_python_example_runs(source: str) -> None:
-    code = compile(source, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, Any] = {"__name__": "readme"}
-    with names.get("runner") or asyncio.Runner() as runner:
-        if inspect.isawaitable(outcome := eval(code, names)):
-            runner.run(finish(outcome))
-    with names.get("runner") or asyncio.Runner() as runner:
+@pytest.mark.parametrize("example", blocks("python"), ids=lambda block: block.line)
+def test_the_app_of_an_example_answers(example: Block) -> None:
+    names: dict[str, Any] = {}
+    with asyncio.Runner() as runner:
+        if outcome := example.run(names):
+            runner.run(outcome)
         if "app" not in names:
             return
         app = names["app"]
         handle = names.get("handler") or (lambda event, context: runner.run(app.handle(event)))
-        asked = [asked for words, asked in CONVERSATIONS.items() if words in source] or [{"Any": [None]}]
+        asked = [asked for words, asked in CONVERSATIONS.items() if words in example.source] or [
+            {"Any": [None]}
+        ]
         try:
             for intent, answers in asked[0].items():
                 assert [spoken(handle(alexa(intent), None)) for _ in answers] == answers
@@ -91,12 +70,8 @@ def test_a_python_example_runs(source: str) -> None:
             runner.run(app.store.aclose())
 
 
-async def finish(outcome: Awaitable[None]) -> None:
-    await outcome
-
-
 def test_each_conversation_is_of_one_example() -> None:
-    assert [sum(words in source for source in blocks("python")) for words in CONVERSATIONS] == [1, 1, 1]
+    assert [sum(words in block.source for block in blocks("python")) for words in CONVERSATIONS] == [1, 1, 1]
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -133,7 +108,7 @@ def test_the_configuration_table_names_what_is_inside_a_field(field: str, names:
 
 def test_the_policy_is_the_one_that_the_defaults_need() -> None:
     (policy,) = blocks("json")
-    assert json.loads(policy) == iam_policy(DynamoDbConfig(table_name="Users"))
+    assert json.loads(policy.source) == iam_policy(DynamoDbConfig(table_name="Users"))
 
 
 def test_the_errors_are_all_told_and_no_others() -> None:
@@ -165,7 +140,7 @@ def test_no_module_is_longer_than_350_lines() -> None:
     assert {path: length for path, length in lengths.items() if length > 350} == {}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKING, ids=pages.page_id)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
     for target, anchor in links:

@@ -1,4 +1,4 @@
-"""The plugin as pytest finds it, in runs of their own: the example, the pages' project, and a run that does not use it."""
+"""The plugin as pytest finds it, in runs of their own: the example, and a run that does not use it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -40,25 +39,9 @@ def test_pytest_finds_the_plugin() -> None:
     assert entry.value == "async_dynamo_store.testing.plugin"
 
 
-def test_the_example_passes() -> None:
+def test_the_example_passes_under_xdist() -> None:
     tests = re.findall(r"^async def test_", (EXAMPLE / "test_skill.py").read_text("utf-8"), re.MULTILINE)
-    assert passed(run_pytest(EXAMPLE)) == len(tests) + 1  # one is for two platforms
-
-
-def test_the_project_of_the_page_passes_under_xdist(tmp_path: Path) -> None:
-    files: defaultdict[str, str] = defaultdict(str)
-    for name, source in re.findall(
-        r"^```(?:python|toml)\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
-    ):
-        files[name] += source
-    assert set(files) == {"pyproject.toml", "skill.py", "conftest.py", "test_skill.py", "test_factory.py"}
-    assert PAGE.count("\n```python\n") + PAGE.count("\n```toml\n") == len(
-        re.findall(r"^```(?:python|toml)\n# \S+\n", PAGE, re.MULTILINE)
-    )
-    for name, source in files.items():
-        (tmp_path / name).write_text(source, encoding="utf-8")
-    tests = sum(source.count("def test_") for source in files.values())
-    assert passed(run_pytest(tmp_path, "--rootdir", tmp_path, "--numprocesses=2")) == tests
+    assert passed(run_pytest(EXAMPLE, "--numprocesses=2")) == len(tests) + 1  # one is for two platforms
 
 
 def test_a_run_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ with naming_the_extra("asgi", "AlexaVerifier"):
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509 import verification
 
+__all__ = ["AlexaVerifier"]
+
 _DOMAIN: Final = "echo-api.amazon.com"
 _HOST: Final = "s3.amazonaws.com"
 _PATH: Final = "/echo.api/"

@@ -1,9 +1,11 @@
 """FastAPI: `CurrentUser[Profile]` is the user that `UserMiddleware` has loaded.
 
+```python
 @api.post("/score")
 async def score(user: CurrentUser[Profile]) -> int:
     user.data.score += 1
     return user.data.score
+```
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """LiveKit Agents: a call's user as `userdata`, what was said before, and what is said, stored while the call goes on.
 
+```python
 async def entrypoint(ctx: JobContext) -> None:
     participant = await ctx.wait_for_participant()
     call = await LiveKitCall.begin(store, caller_of(participant), ctx.room.name)
@@ -7,6 +8,7 @@ async def entrypoint(ctx: JobContext) -> None:
     session = AgentSession(userdata=call.user, llm=..., stt=..., tts=...)
     call.record(session)
     await session.start(Agent(instructions=..., chat_ctx=call.chat_ctx), room=ctx.room)
+```
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The OpenAI Agents SDK: sessions in DynamoDB, and a recorder for Realtime sessions, which take none.
 
+```python
 session = DynamoDBSession(store, user_id="ada", session_id="support-1")
 result = await Runner.run(agent, "Where is my order?", session=session)
+```
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """OpenTelemetry: spans and metrics of turns, loads, saves and each call of DynamoDB.
 
+```python
 observe(store)                       # with the global providers
 app = TraceContext(AsgiApp(...))     # a turn is part of the caller's trace (traceparent)
 handler = traced(lambda_handler(...))  # and of the invocation's X-Ray trace
+```
 
 Names follow OpenTelemetry's 'Semantic conventions for AWS DynamoDB client operations' and '... database client metrics'. No
 user's data is in them. A user's id is in them only with `user_id_key`, as an HMAC.

@@ -1,11 +1,13 @@
 """Pipecat: a call's user, what was said before as messages of the context, and what is said, stored while it goes on.
 
+```python
 call = await PipecatCall.begin(store, caller_of(runner_args), call_id)
 context = LLMContext([{"role": "system", "content": "..."}, *call.earlier])
 aggregators = LLMContextAggregatorPair(context)
 call.record(context, aggregators)
 ...
 await call.aclose()
+```
 
 In place of `record`, a `ConversationProcessor(call, context)` in the pipeline does the same.
 """

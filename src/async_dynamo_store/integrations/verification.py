@@ -18,6 +18,16 @@ from urllib.parse import urlsplit
 
 from async_dynamo_store.voice.requests import Platform, Request
 
+__all__ = [
+    "HttpRequest",
+    "MessengerVerifier",
+    "RetellVerifier",
+    "SharedSecret",
+    "TwilioVerifier",
+    "VerificationError",
+    "Verifier",
+]
+
 _RETELL_SIGNATURE = re.compile(r"v=(\d{1,15}),d=([0-9a-f]+)")
 _RETELL_SECONDS = 300
 
