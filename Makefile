@@ -4,19 +4,25 @@ VENV := .venv
 LOWEST := .venv-lowest
 MINISTACK := .venv-ministack
 AGENTS := .venv-agents
+SHIPPED := .venv-shipped
+PYTHONS := python3.12 python3.13 python3.14
+DIST := dist
+LICENSES := docs/licenses.md
 PY := $(VENV)/bin/python
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 # Those of the agents' frameworks are large, and have an environment of their own.
-EXTRAS := $(addprefix --extra ,asgi cli embedded fastapi lambda otel testing)
+COMMA := ,
+OF_EXTRAS := asgi cli embedded fastapi lambda otel testing
+EXTRAS := $(addprefix --extra ,$(OF_EXTRAS))
 OF_AGENTS := $(addprefix src/async_dynamo_store/integrations/,livekit.py openai_agents.py pipecat.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-stock test-lowest test-package interop agents soak check docs bench requirements engines \
-	dynamodb-local ministack clean
+.PHONY: help demo test test-fast test-stock test-lowest test-package test-pythons test-one-engine interop agents soak check docs sbom \
+	licenses bench requirements engines dynamodb-local ministack clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +44,25 @@ test-lowest: $(LOWEST)/lowest.stamp engines ## the suite on the oldest versions 
 
 test-package: $(VENV)/dev.stamp ## the wheel and the sdist, each installed into a clean environment
 	$(PY) -m pytest --numprocesses=0 -m packaging tests/packaging $(ARGS)
+
+test-pythons: ## the suite on one engine and test-package, on each Python of PYTHONS that is here
+	@for python in $(PYTHONS); do \
+		command -v $$python >/dev/null || { echo "No $$python: it is left out." >&2; continue; }; \
+		$(MAKE) VENV=.venv-$$python PYTHON=$$python test-one-engine test-package || exit 1; \
+	done
+
+test-one-engine: $(VENV)/dev.stamp ministack
+	$(PY) -m pytest --one-engine --hypothesis-profile=few $(ARGS)
+
+sbom: $(SHIPPED)/shipped.stamp ## what a release brings, in CycloneDX, into dist/
+	@mkdir -p $(DIST)
+	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
+		--output-file $(DIST)/async-dynamo-store.cdx.json $(ARGS) $(SHIPPED)
+
+licenses: $(SHIPPED)/shipped.stamp ## check the licenses of what is brought, and write docs/licenses.md again
+	$(VENV)/bin/pip-licenses --python $(SHIPPED)/bin/python --output-file $(SHIPPED)/licenses.md
+	@{ sed '/^|/d' docs/licenses.md; sed 's/  *|/ |/g; s/--*/-/g' $(SHIPPED)/licenses.md; } >$(SHIPPED)/page.md
+	@cp $(SHIPPED)/page.md $(LICENSES)
 
 interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 and ASK SDK, on DynamoDB Local
 	$(PY) -m tests.interop.frameworks
@@ -87,8 +112,8 @@ ministack:
 		echo "No ministack ('make $(MINISTACK)/ministack.stamp' says why): the tests run on the other engines." >&2
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) $(LOWEST) $(MINISTACK) $(AGENTS) .dynamodb-local .openai-agents .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
-		.cache .pytest_cache .ruff_cache build dist htmlcov site tests/interop/node/*/node_modules
+	rm -rf $(VENV) $(addprefix .venv-,$(PYTHONS)) $(LOWEST) $(MINISTACK) $(AGENTS) $(SHIPPED) .dynamodb-local .openai-agents .coverage .coverage.* \
+		.cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov site tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment from the first Python that is new enough; PYTHON names another.
@@ -100,6 +125,13 @@ $(VENV)/bin/python $(LOWEST)/bin/python $(MINISTACK)/bin/python $(AGENTS)/bin/py
 		fi; \
 	done; \
 	echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..." >&2; exit 1
+
+# Exactly what an installation brings, in the versions of the pins.
+$(SHIPPED)/shipped.stamp: requirements/dev.txt pyproject.toml $(VENV)/dev.stamp
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(SHIPPED)
+	@$(VENV)/bin/uv pip install --quiet --no-config --python $(SHIPPED) --constraint requirements/dev.txt \
+		"async-dynamo-store[$(subst $() ,$(COMMA),$(OF_EXTRAS))] @ file://$(CURDIR)"
+	@touch $@
 
 $(MINISTACK)/ministack.stamp: requirements/ministack.txt | $(MINISTACK)/bin/python
 	$(MINISTACK)/bin/python $(PIP_INSTALL) --require-hashes --requirement $<

@@ -57,6 +57,13 @@ class Engines:
         if "dynamodb-local" in missing and engine_dynamodb_local.required():
             raise pytest.UsageError(f"REQUIRE_DYNAMODB_LOCAL is set{self.missing}")
 
+    def of(self, test: pytest.Item) -> list[str]:
+        """Those that a test runs on; the last one is most like DynamoDB."""
+        if test.get_closest_marker("one_engine"):
+            return [self.one]
+        marker = test.get_closest_marker("engines")
+        return [name for name in marker.args if name in self.available] if marker else list(self.usual)
+
 
 def missing_engines() -> dict[str, str]:
     """The engines that cannot run here, with what to do about each."""
@@ -78,8 +85,8 @@ ENGINES = pytest.StashKey[Engines]()
 # No timing decides a test. `make soak` takes the profile `long`, and runs beside the whole suite take `few`.
 # How fast examples are drawn depends on what else the machine does, which is to decide no test.
 NO_TIMING: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("short", max_examples=40, **NO_TIMING)
-settings.register_profile("few", max_examples=15, **NO_TIMING)
+settings.register_profile("short", max_examples=20, **NO_TIMING)
+settings.register_profile("few", max_examples=10, **NO_TIMING)
 settings.register_profile("long", max_examples=1000, **NO_TIMING)
 settings.load_profile("short")
 
@@ -111,10 +118,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         engines = metafunc.config.stash[ENGINES]
-        marker = metafunc.definition.get_closest_marker("engines")
-        names = marker.args if marker else tuple(engines.usual)
-        if metafunc.definition.get_closest_marker("one_engine"):
-            names = (engines.one,)
+        names: list[Any] = engines.of(metafunc.definition) or [None]
+        if metafunc.definition.get_closest_marker("others_in_soak"):
+            names[:-1] = [pytest.param(name, marks=pytest.mark.soak) for name in names[:-1]]
         metafunc.parametrize("engine", names, indirect=True, scope="session")
 
 
@@ -124,24 +130,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dropped: list[pytest.Item] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
-        name = callspec.params.get("engine") if callspec else None
-        if name is not None and name not in engines.available:
-            dropped.append(item)
-            continue
+        if callspec and "engine" in callspec.params:
+            names = engines.of(item)
+            if not names:
+                dropped.append(item)
+                continue
+            # Measuring costs a third, and the test has the same lines on each engine.
+            if callspec.params["engine"] != names[-1 if item.get_closest_marker("others_in_soak") else 0]:
+                item.add_marker("no_cover")
         kept.append(item)
-        if name is not None and name != measured_on(item, engines):
-            item.add_marker("no_cover")  # which costs a third; the test has the same lines on another engine
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
-
-
-def measured_on(item: pytest.Item, engines: Engines) -> str:
-    """The first engine that a test runs on: its coverage is that of all."""
-    if item.get_closest_marker("one_engine"):
-        return engines.one
-    marker = item.get_closest_marker("engines")
-    return next(name for name in (marker.args if marker else engines.usual) if name in engines.available)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,6 @@
-"""An Alexa skill in AWS Lambda that counts its users' visits. `template.yaml` deploys it."""
+"""An Alexa skill in AWS Lambda that remembers its users' names and counts their visits. `template.yaml` deploys it."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from async_dynamo_store import DynamoDbSettings, Turn, VoiceApp
 from async_dynamo_store.integrations.aws_lambda import lambda_handler
@@ -11,23 +9,39 @@ app = VoiceApp({"db": DynamoDbSettings()})  # VOICE_DB_... in template.yaml
 
 
 @app.launch
-async def welcome(turn: Turn[dict[str, Any]]) -> None:
+async def welcome(turn: Turn) -> None:
     visits = turn.user.increment("visits")
-    turn.ask("Welcome!" if visits == 1 else f"Welcome back! This is visit number {visits}.")
+    name = turn.user.data.get("name")
+    if name is None:
+        turn.ask("Welcome! What is your name?", reprompt="Tell me your name.")
+    else:
+        turn.tell(f"Welcome back, {name}! This is visit number {visits}.")
+
+
+@app.intent("MyNameIsIntent")
+async def remember_name(turn: Turn) -> None:
+    turn.user.data["name"] = turn.request.entities["name"]
+    turn.tell(f"Nice to meet you, {turn.user.data['name']}.")
+
+
+@app.intent("ForgetMeIntent")
+async def forget(turn: Turn) -> None:
+    await turn.user.delete()
+    turn.tell("I have forgotten you.")
 
 
 @app.intent("AMAZON.StopIntent", "AMAZON.CancelIntent")
-async def goodbye(turn: Turn[dict[str, Any]]) -> None:
+async def goodbye(turn: Turn) -> None:
     turn.tell("Goodbye!")
 
 
 @app.fallback
-async def help_user(turn: Turn[dict[str, Any]]) -> None:
-    turn.ask("I count your visits, and nothing else. Shall we go on?")
+async def help_user(turn: Turn) -> None:
+    turn.ask("I remember your name, and count your visits. What is your name?")
 
 
 @app.on_error
-async def apologize(turn: Turn[dict[str, Any]]) -> None:
+async def apologize(turn: Turn) -> None:
     turn.tell("Sorry, something went wrong. Please try again later.")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -46,10 +48,20 @@ async def play(socket: WebSocket) -> None:
         await socket.send_json(socket.state.user.data["score"])
 
 
+skill = counting_skill(DB)
 store = AsyncDynamoStore(DB)
+
+
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async with skill:  # granian does not close its event loop, which would do
+        yield
+
+
 site = Starlette(
+    lifespan=lifespan,
     routes=[
-        Mount("/voice", AsgiApp(counting_skill(DB), verify="off")),
+        Mount("/voice", AsgiApp(skill, verify="off")),
         Route("/score", score, methods=["POST"]),
         Route("/wait", wait_until_the_client_leaves, methods=["POST"]),
         WebSocketRoute("/play", play),

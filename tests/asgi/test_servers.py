@@ -29,7 +29,16 @@ ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30
 SERVERS: dict[str, Callable[[str, int], list[str]]] = {
     "uvicorn": lambda target, port: ["uvicorn", target, "--host", HOST, "--port", str(port)],
-    "hypercorn": lambda target, port: ["hypercorn", target, "--bind", f"{HOST}:{port}", "--workers", "0"],
+    "hypercorn": lambda target, port: [
+        "hypercorn",
+        target,
+        "--bind",
+        f"{HOST}:{port}",
+        "--workers",
+        "0",
+        "--backlog",
+        "1000",
+    ],
     "granian": lambda target, port: [
         "granian",
         target,
@@ -41,6 +50,11 @@ SERVERS: dict[str, Callable[[str, int], list[str]]] = {
         str(port),
     ],
 }
+OTHERS_IN_SOAK = pytest.mark.parametrize(
+    "serve",
+    ["uvicorn", *(pytest.param(name, marks=pytest.mark.soak) for name in SERVERS if name != "uvicorn")],
+    indirect=True,
+)
 Store = AsyncDynamoStore[Any]
 
 
@@ -158,6 +172,7 @@ async def test_clients_that_keep_their_connection_are_slow_or_break_off(
         assert await store.get("u1", "visits") == 4
 
 
+@OTHERS_IN_SOAK
 async def test_a_body_over_the_limit(serve: Serve, proxy: FaultProxy) -> None:
     with serve() as server:
         for more in ("", "Expect: 100-continue\r\n"):
@@ -170,6 +185,7 @@ async def test_a_body_over_the_limit(serve: Serve, proxy: FaultProxy) -> None:
         assert proxy.log == []
 
 
+@OTHERS_IN_SOAK
 async def test_500_requests_in_flight(serve: Serve, store: Store) -> None:
     users = [f"u{number % 50}" for number in range(500)]
     await store.ensure_table()
@@ -217,6 +233,7 @@ async def is_accepting(server: Server) -> bool:
     return True
 
 
+@OTHERS_IN_SOAK
 async def test_the_middleware(serve: Serve, store: Store) -> None:
     user = {"x-user": "u1"}
     with serve("site") as server:

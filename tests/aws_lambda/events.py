@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 FORM = "application/x-www-form-urlencoded"
 
 
-def intent(name: str, user_id: str = "anna") -> dict[str, Any]:
+def intent(intent_name: str, /, user_id: str = "anna", **slots: str) -> dict[str, Any]:
     """An Alexa request."""
     return {
         "version": "1.0",
@@ -22,7 +22,10 @@ def intent(name: str, user_id: str = "anna") -> dict[str, Any]:
             "requestId": "r-1",
             "locale": "en-GB",
             "timestamp": "2026-11-22T17:01:09Z",
-            "intent": {"name": name},
+            "intent": {
+                "name": intent_name,
+                "slots": {name: {"name": name, "value": value} for name, value in slots.items()},
+            },
         },
     }
 

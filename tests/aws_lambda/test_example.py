@@ -79,8 +79,9 @@ async def test_the_skill_with_the_table_and_the_settings_of_the_template(
     settings = function_properties["Environment"]["Variables"] | {"VOICE_DB_TABLE_NAME": table_name}
     handler = function_properties["Handler"]
     async with start(handler, PYTHONPATH=str(Path(EXAMPLE)), **settings) as function:
-        assert spoken(await function(launch())) == "Welcome!"
-        assert spoken(await function(launch())) == "Welcome back! This is visit number 2."
+        assert spoken(await function(launch())) == "Welcome! What is your name?"
+        assert spoken(await function(intent("MyNameIsIntent", name="Anna"))) == "Nice to meet you, Anna."
+        assert spoken(await function(launch())) == "Welcome back, Anna! This is visit number 2."
         assert spoken(await function(intent("AMAZON.StopIntent"))) == "Goodbye!"
         assert "count your visits" in spoken(await function(intent("Other")))
         assert {exchange.operation for exchange in proxy.log} == {"GetItem", "PutItem", "UpdateItem"}

@@ -444,6 +444,7 @@ class TestUpdate:
         assert (await store.update("u1", later)).data == {"a": 1, "b": 2}
         assert (await store.load("u1")).data == {"a": 1, "b": 2}
 
+    @pytest.mark.others_in_soak
     async def test_thirty_writers(self, store: Store) -> None:
         async def add(number: int) -> None:
             await store.update("u1", lambda user: user.data.setdefault("list", []).append(number))
@@ -517,6 +518,7 @@ class TestUpdate:
 
 
 class TestIncrement:
+    @pytest.mark.others_in_soak
     async def test_hundreds_at_once(self, store: Store, engine: Engine) -> None:
         times = 300 if engine.name == "dynamodb-local" else 100  # the others take a second for a hundred
         results = await asyncio.gather(*(store.increment("u1", "stats.visits") for _ in range(times)))
@@ -569,6 +571,7 @@ class TestIncrement:
             with pytest.raises(UnsupportedValueError):
                 user.increment("name")
 
+    @pytest.mark.others_in_soak
     async def test_no_lost_number_among_all_verbs(self, store: Store) -> None:
         async def in_a_turn() -> None:
             async with store.turn("u1") as user:

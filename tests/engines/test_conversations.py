@@ -195,6 +195,7 @@ async def test_the_last_conversation_comes_first(store: AsyncDynamoStore[Any]) -
     assert await texts(found[0]) == ["3", "more"]
 
 
+@pytest.mark.others_in_soak
 @pytest.mark.parametrize("writers", [2, 20])
 async def test_of_many_writers_nothing_is_lost(make_store: MakeStore, writers: int) -> None:
     stores = [make_store(conversations={}) for _ in range(2)]
@@ -310,6 +311,7 @@ async def test_numbers_only_grow_and_old_places_are_removed(
     assert await texts(conversation) == ["next"]
 
 
+@pytest.mark.others_in_soak
 async def test_many_pop_at_once(make_store: MakeStore, conversation: Conversation) -> None:
     await conversation.append(says(*map(str, range(4))))
     for number in range(4, 8):

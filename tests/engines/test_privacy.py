@@ -53,6 +53,7 @@ FAILURES: dict[str, Callable[[Store], Awaitable[object]]] = {
 }
 
 
+@pytest.mark.others_in_soak
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_no_message_shows_a_users_data(
     failure: str, make_store: MakeStore, table: Table, caplog: pytest.LogCaptureFixture

@@ -92,6 +92,7 @@ async def test_twenty_tasks_of_one_store_make_one_table(watched: MakeStore, prox
     assert Counter(operations(proxy))["CreateTable"] == 1
 
 
+@pytest.mark.others_in_soak
 async def test_twenty_stores_at_once_make_one_table(watched: MakeStore, proxy: FaultProxy) -> None:
     stores = [watched() for _ in range(20)]
     # All have found the table missing before the first one asks for it.
@@ -122,6 +123,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.others_in_soak
 def test_many_processes_at_once_make_one_table(table_name: str, aws_config: dict[str, str]) -> None:
     config = json.dumps({"table_name": table_name, "aws_config": aws_config, "timeout_seconds": 60})
     processes = [

@@ -469,6 +469,7 @@ class TestUsers:
         assert (await store.load("u1")).data == {"a": 1, "b": 2}
         assert (await store.load("u2")).data == {"b": 2}
 
+    @pytest.mark.others_in_soak
     @pytest.mark.engines("moto", "dynamodb-local", "endpoint")  # ministack has no limit of 16 MB
     async def test_big_users_come_in_several_answers(self, ready: Store, proxy: FaultProxy) -> None:
         # One answer holds 16 MB (AWS, "BatchGetItem"), one page of a scan 1 MB ("Scan").

@@ -46,6 +46,7 @@ async def both(
         yield fast, stock
 
 
+@pytest.mark.others_in_soak
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=VALUES)
 async def test_what_one_path_writes_both_read_alike(

@@ -18,6 +18,8 @@ from tests.faults.table import open_store
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
 
+pytestmark = pytest.mark.others_in_soak
+
 BEFORE = {"score": 10, "city": "Oslo"}
 AFTER = {"score": 15, "city": "Rome"}
 UNDER_WAY = [Fault.slow_request, Fault.slow_answer]

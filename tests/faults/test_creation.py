@@ -15,6 +15,8 @@ from tests.faults.table import UsersTable, open_store
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.others_in_soak
+
 HELD = {Fault.slow_answer, Fault.slow_request, Fault.late_request}
 QUICK = [fault for fault in Fault if fault not in HELD]
 OPERATIONS = ["DescribeTable", "CreateTable", "UpdateTimeToLive"]

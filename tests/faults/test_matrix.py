@@ -1,5 +1,7 @@
 """Every request of every store call meets every fault.
 
+pytestmark = pytest.mark.others_in_soak
+
 The item that is stored afterwards is one that a correct sequential history leaves: the call happened once, or,
 where it raised, once or not at all. The calls of one test run at the same time, each on a user of its own; what
 fails names its call in a note.

@@ -31,6 +31,8 @@ from tests.faults.model import GONE, Data, Path, counted, find, fits, merged, pu
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import UsersTable, open_store, straight
 
+pytestmark = pytest.mark.others_in_soak
+
 MODES = ("merge", "merge", "raise", "overwrite")
 PATHS: list[Path] = [("a",), ("sum",), ("m", "x"), ("m", "dot.ted"), ("m", "n", "x"), ("a", "x")]
 VALUES: list[Any] = [0, 1, 7, "text", [1, "two"], {}, {"x": 1}, {"n": {"x": 2}}]

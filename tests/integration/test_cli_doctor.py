@@ -17,7 +17,10 @@ from tests.conftest import open_client
 from tests.engines.canned import canned, ok, refused
 from tests.integration.cli import invoke, invoke_json, variables
 
-pytestmark = pytest.mark.usefixtures("engine_in_environment", "no_hook_of_moto")
+pytestmark = [
+    pytest.mark.others_in_soak,
+    pytest.mark.usefixtures("engine_in_environment", "no_hook_of_moto"),
+]
 
 
 def levels(report: dict[str, Any]) -> dict[str, str]:

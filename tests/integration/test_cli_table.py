@@ -13,7 +13,7 @@ import pytest
 from tests.engines.canned import canned, ok, refused
 from tests.integration.cli import invoke, invoke_json, variables
 
-pytestmark = pytest.mark.usefixtures("engine_in_environment")
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.usefixtures("engine_in_environment")]
 
 SETTINGS: dict[str, Any] = {
     "primaryKeyColumn": "pk",

@@ -25,6 +25,7 @@ from tests.faults.table import straight
 from tests.integration.cli import COMMAND, invoke, invoke_json
 
 pytestmark = [
+    pytest.mark.others_in_soak,
     pytest.mark.usefixtures("engine_in_environment"),
     pytest.mark.engines("ministack", "dynamodb-local"),
 ]
@@ -314,25 +315,30 @@ def test_an_export_to_s3_is_imported(aws_config: Aws, table_name: str) -> None:
     assert invoke_json("import", "export/data")["read"] == 2
 
 
+SLOWLY = {
+    "copy": ("--max-rcu", "1"),
+    "export": ("--max-rcu", "1"),
+    "import": ("--max-wcu", "150"),
+}
+"""At these rates a transfer takes much longer than it takes to kill it."""
+
+
 @pytest.mark.parametrize("arguments", [("copy",), ("import", "users.jsonl.gz"), ("export", "users.jsonl.gz")])
 def test_killed_and_run_again(
     arguments: tuple[str, ...], users: Items, aws_config: Aws, table_name: str
 ) -> None:
     other = f"{table_name}-2"
     command, *file = arguments
-    slow: tuple[str, ...] = ("--segments", "2")
+    call: tuple[str, ...] = (*arguments, "--segments", "2")
     if command == "copy":
-        slow += ("--to", other, "--max-rcu", "12", "--max-wcu", "30")
+        call += ("--to", other)
     elif command == "import":
         invoke("export", *file)
         lines = gzip.decompress(Path(*file).read_bytes()) * 20
         Path(*file).write_bytes(gzip.compress(lines))
-        slow += ("--table", other, "--max-wcu", "400")
-    else:
-        slow += ("--max-rcu", "12")
-    killed = kill_halfway(command, *file, *slow)
-    assert killed["totals"]["read"] > 0
-    result = invoke(command, *file, *slow)
+        call += ("--table", other)
+    kill_halfway(*call, *SLOWLY[command])
+    result = invoke(*call)
     assert "Going on from " in result.stderr
     assert "as it was sent" in result.stdout
     assert "NOT" not in result.stdout
@@ -346,9 +352,9 @@ def test_killed_and_run_again(
 
 @pytest.mark.one_engine
 def test_ctrl_c_keeps_the_way_so_far(users: Items, aws_config: Aws, table_name: str) -> None:
-    slow = ("copy", "--to", f"{table_name}-2", "--max-rcu", "12", "--max-wcu", "30", "--segments", "2")
-    kill_halfway(*slow, by=signal.SIGINT, ends_with=130)
-    result = invoke(*slow)
+    copy = ("copy", "--to", f"{table_name}-2", "--segments", "2")
+    kill_halfway(*copy, *SLOWLY["copy"], by=signal.SIGINT, ends_with=130)
+    result = invoke(*copy)
     assert "Going on from " in result.stderr
     assert "as it was sent" in result.stdout
     assert stored(aws_config, f"{table_name}-2") == users
@@ -391,7 +397,7 @@ def test_a_file_that_is_cut_off_or_gone(users: Items, aws_config: Aws, table_nam
 
 
 def test_a_checkpoint_whose_file_is_too_short(users: Items) -> None:
-    kill_halfway("export", "users.jsonl", "--max-rcu", "12", "--segments", "1")
+    kill_halfway("export", "users.jsonl", "--segments", "1", *SLOWLY["export"])
     part = Path("users.jsonl.part")
     part.write_bytes(part.read_bytes()[:10])
     assert "is shorter than the checkpoint says" in invoke("export", "users.jsonl", exit_code=1).output

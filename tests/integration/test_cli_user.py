@@ -14,7 +14,7 @@ from async_dynamo_store import AsyncDynamoStore
 from tests.faults.table import straight
 from tests.integration.cli import invoke, invoke_json
 
-pytestmark = pytest.mark.usefixtures("engine_in_environment")
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.usefixtures("engine_in_environment")]
 
 Aws = dict[str, str]
 DATA = {

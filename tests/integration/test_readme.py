@@ -150,6 +150,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
+def test_the_threats_name_tests_that_there_are() -> None:
+    section = (ROOT / "docs/security.md").read_text(encoding="utf-8").partition("## Threats\n")[2]
+    named = re.findall(r"\[(test_\w+)\]\(\.\./(tests/\S+\.py)\)", section.partition("\n## ")[0])
+    assert named
+    assert [
+        (test, path)
+        for test, path in named
+        if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ] == []
+
+
 COLUMNS = {
     "this": "async-dynamo-store",
     "Jovo v4": "jovo4",
@@ -179,6 +190,25 @@ def test_the_processor_times_are_those_of_the_result_file() -> None:
         for contender in result["contenders"]
     )
     assert table in (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "file", "digits"), [("CPU of a turn", "turn", 1), ("CPU from process start", "cold_start", 2)]
+)
+def test_the_comparison_has_the_processor_times_of_the_result_files(row: str, file: str, digits: int) -> None:
+    page = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
+    result = json.loads((ROOT / f"benchmarks/results/{file}.json").read_text(encoding="utf-8"))
+    measured = {
+        contender["name"]: f"{contender['steps']['turn']['cpu_ratio']['median']:.{digits}f} ×"
+        for contender in result["contenders"]
+    }
+    told: dict[str, str] = {}
+    for table in re.findall(r"^\| \| this \|.*\n(?:\|.*\n)+", page, re.MULTILINE):
+        (titles,) = re.findall(r"^\| \| (.*) \|$", table, re.MULTILINE)
+        for times in re.findall(rf"^\| {row}.*? \| (.*) \|$", table, re.MULTILINE):
+            told |= dict(zip(titles.split(" | "), times.split(" | "), strict=True))
+    assert "this" in told
+    assert told == {title: measured.get(COLUMNS.get(title, ""), "not measured") for title in told}
 
 
 def test_the_plot_is_there_and_the_page_is_short() -> None:

@@ -10,6 +10,7 @@ import socket
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -227,6 +228,19 @@ def descriptions_read_once() -> Generator[None]:
         mock.patch.object(loader, "list_available_services", list_once),
     ):
         yield
+
+
+def warm_up() -> None:
+    """Make a first request, so that what it imports and reads counts in the time budget of no test's store."""
+
+    async def first_request() -> None:
+        config = {"type": "embedded", "table_name": "warm-up", "timeout_seconds": 60}
+        async with AsyncDynamoStore(config) as store:
+            await store.ensure_table()
+
+    # In a thread of its own, as the event loop of this one is pytest's.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, first_request()).result()
 
 
 @contextmanager

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def voice_engine() -> Iterator[str]:
     """The URL of the embedded engine, which runs until the last test."""
-    from .database import descriptions_read_once, engine_running
+    from .database import descriptions_read_once, engine_running, warm_up
 
     with descriptions_read_once(), engine_running() as url:
+        warm_up()
         yield url
 
 
