@@ -45,17 +45,18 @@ def assemble(folder: Path) -> None:
 
 
 def with_links_of_the_site(text: str, name: str, places: dict[str, str]) -> str:
-    """A page's text. `places` are the names on the site of files outside docs/."""
+    """A page's text. `places` are the names on the site of files outside docs/. Ends for a link that leads nowhere."""
     source = next((source for source, place in places.items() if place == name), f"docs/{name}")
 
     def on_the_site(link: re.Match[str]) -> str:
         target = normpath(join(dirname(source), link["target"]))
-        place = places.get(target, target.removeprefix("docs/"))
-        if target in places or target.startswith("docs/"):
-            return relpath(place, dirname(name) or ".")
         there = ROOT / target
-        kind = "tree" if there.is_dir() else "blob"
-        return f"{REPOSITORY}/{kind}/main/{target}" if there.exists() else link["target"]
+        if not there.exists():
+            raise SystemExit(f"{source}: the link to {link['target']} leads nowhere")
+        if target in places or target.startswith("docs/"):
+            place = places.get(target, target.removeprefix("docs/"))
+            return relpath(place, dirname(name) or ".")
+        return f"{REPOSITORY}/{'tree' if there.is_dir() else 'blob'}/main/{target}"
 
     return LINK.sub(on_the_site, text)
 

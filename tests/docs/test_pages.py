@@ -65,6 +65,38 @@ async def ask(app: VoiceApp[Any], intent: str, entities: dict[str, str]) -> None
     assert errors == []
 
 
+BROKEN = """
+```python
+from async_dynamo_store import Turn, VoiceApp
+
+app = VoiceApp({"db": "Users"})
+
+
+@app.intent("ScoreIntent")
+async def score(turn: Turn) -> None:
+    turn.tell(turn.user.data["score"])
+
+
+@app.on_error
+async def apologize(turn: Turn, error: Exception) -> None:
+    turn.tell("Sorry.")
+```
+
+```python
+await app.store.set("ada", "score", 30)
+```
+"""
+
+
+def test_a_handler_that_raises_is_found(tmp_path: Path, default_chain: Engine) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(BROKEN, encoding="utf-8")
+    with running(page, tmp_path, default_chain.endpoint_url) as (names, runner):
+        assert runner.run(names["app"].store.get("ada", "score")) == 30
+        with pytest.raises(AssertionError, match="KeyError"):
+            runner.run(ask(names["app"], "ScoreIntent", entities(page)))
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("page", WITH_TESTS, ids=page_id)
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path, default_chain: Engine) -> None:

@@ -16,7 +16,7 @@ else:
 ROOT = Path(__file__).parents[2]
 PACKAGE = "async_dynamo_store"
 SOURCE = ROOT / "src" / PACKAGE
-MODULES = [PACKAGE, f"{PACKAGE}.testing"] + [
+MODULES = [PACKAGE, f"{PACKAGE}.testing", f"{PACKAGE}.dynamodb.observer"] + [
     f"{PACKAGE}.integrations.{path.stem}"
     for path in sorted((SOURCE / "integrations").glob("*.py"))
     if re.search(r"^__all__ =", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -47,6 +47,13 @@ def test_the_reference_has_every_public_name(package: griffe.Object | griffe.Ali
 def test_the_reference_has_no_other_names(package: griffe.Object | griffe.Alias) -> None:
     for name in DIRECTIVES:
         assert package[name.removeprefix(f"{PACKAGE}.")].has_docstring, name
+
+
+def test_the_site_names_every_page() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    named = re.findall(r"(\S+\.md)$", navigation, re.MULTILINE)
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert sorted(named) == sorted(pages | {"changelog.md", "contributing.md", "security-policy.md"})
 
 
 def test_the_pages_import_what_is_public() -> None:

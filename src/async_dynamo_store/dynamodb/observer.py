@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
+__all__ = ["CallReport", "Observer", "OperationReport"]
+
 OperationName = Literal["turn", "load", "save"]
 Outcome = Literal["", "written", "unchanged", "conflict"]
 
