@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from async_dynamo_store.dynamodb.observer import CallReport, OperationReport
 
 pytestmark = pytest.mark.engines("dynamodb-local")
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 INDEX = {"index_name": "byCity", "keys": [{"attribute_name": "city", "path": "city"}]}
 
 Store = AsyncDynamoStore[dict[str, Any]]
@@ -117,6 +119,27 @@ async def test_an_index_costs_what_the_page_says(call: str, indexed: Store, call
     indexed.observe(calls)
     await INDEXED[call](indexed)
     assert calls.counted() == told()[call]
+
+
+def test_the_units_by_size_are_those_of_the_result_file() -> None:
+    counted = json.loads((ROOT / "benchmarks/results/requests-dynamodb-local.json").read_text("utf-8"))
+    units = {
+        (each["contender"], each["size"], each["kind"]): (each["read_units"], each["write_units"])
+        for each in counted["counted"]
+    }
+    rows = re.findall(
+        r"^\| ([\d.]+) KB \| (\d+) reads? \| (\d+) reads?, (\d+) writes? \| (\d+) reads?, (\d+) writes? \|$",
+        PAGE,
+        re.MULTILINE,
+    )
+    told = {}
+    for size, unchanged, reads, writes, jovo_reads, jovo_writes in rows:
+        wire = int(float(size) * 1000)
+        told[("async-dynamo-store", wire, "unchanged")] = (float(unchanged), 0.0)
+        told[("async-dynamo-store", wire, "changed")] = (float(reads), float(writes))
+        told[("GetItem + PutItem, as Jovo", wire, "changed")] = (float(jovo_reads), float(jovo_writes))
+    assert len(told) == 12
+    assert told == {row: units[row] for row in told}
 
 
 def test_every_row_is_counted() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from async_dynamo_store import Turn, UnknownRequestError, VoiceApp
+from async_dynamo_store import CredentialsError, Turn, UnknownRequestError, VoiceApp
 from async_dynamo_store.testing import (
     ActionsBuilder,
     Alexa,
@@ -352,6 +353,21 @@ async def test_any_request_can_be_sent_and_the_session_goes_on(quiz: Quiz) -> No
         assert answer == Answer(raw={"version": "1.0", "sessionAttributes": {"round": 1}, "response": {}})
         with pytest.raises(UnknownRequestError):
             await alexa.send({"no": "request"})
+
+
+async def test_the_connection_is_open_before_the_first_request(
+    quiz: Quiz, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "async_dynamo_store")
+    async with Alexa(quiz.app):
+        assert caplog.messages == ["DynamoDB client opened"]
+
+
+async def test_a_connection_that_cannot_be_opened_is_the_error_of_the_first_turn() -> None:
+    app: VoiceApp[Any] = VoiceApp({"db": {"tableName": "Users", "awsConfig": {"profile": "nowhere"}}})
+    async with Alexa(app) as alexa:
+        with pytest.raises(CredentialsError, match="There is no AWS profile 'nowhere'"):
+            await alexa.launch()
 
 
 async def test_an_app_without_a_database_is_spoken_to() -> None:

@@ -43,8 +43,8 @@ class PlatformClient(ABC):
 
     A session begins with the first request, and the one after it with the first request after an answer that ended
     the session, or after `end()`. What the app puts in the session's attributes comes back with the next request, as on
-    the platform. Leaving the `async with` closes the app's connection to the database, and not its store, so that the
-    next test can go on with the same app.
+    the platform. Entering the `async with` opens the app's connection to the database. Leaving it closes the connection,
+    and not the store, so that the next test can go on with the same app.
 
     `user_id` is whom the platform names, `""` for nobody; `locale` is the user's language, where the platform tells it.
     """
@@ -68,6 +68,9 @@ class PlatformClient(ABC):
         self.is_new_session = True
 
     async def __aenter__(self) -> Self:
+        # A client takes long to make, and an embedded database to start: longer than the time of a turn, on a busy machine.
+        with suppress(StoreError):  # what keeps it closed is the error of the first turn
+            await self.app.store.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
