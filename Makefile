@@ -48,7 +48,7 @@ test-package: $(VENV)/dev.stamp ## the wheel and the sdist, each installed into 
 test-pythons: ## the suite on one engine and test-package, on each Python of PYTHONS that is here
 	@for python in $(PYTHONS); do \
 		command -v $$python >/dev/null || { echo "No $$python: it is left out." >&2; continue; }; \
-		$(MAKE) VENV=.venv-$$python PYTHON=$$python test-one-engine test-package || exit 1; \
+		$(MAKE) --no-print-directory VENV=.venv-$$python PYTHON=$$python test-one-engine test-package || exit 1; \
 	done
 
 test-one-engine: $(VENV)/dev.stamp ministack
