@@ -19,6 +19,7 @@ from benchmarks import (
     cold_start,
     concurrency,
     event_loop,
+    loop_stall,
     memory,
     report,
     shapes,
@@ -31,6 +32,7 @@ from benchmarks.backends import BACKENDS
 from benchmarks.codec import question as codec_question
 from benchmarks.cold_start import question as cold_start_question
 from benchmarks.concurrency import question as concurrency_question
+from benchmarks.loop_stall import question as loop_stall_question
 from benchmarks.machine import machine
 from benchmarks.memory import question as memory_question
 from benchmarks.memory.question import MemoryResult
@@ -44,6 +46,7 @@ QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult
     "turn": (turn.__doc__, turn_question.run),
     "codec": (codec.__doc__, codec_question.run),
     "cold_start": (cold_start.__doc__, cold_start_question.run),
+    "loop_stall": (loop_stall.__doc__, loop_stall_question.run),
     "aws_lambda": (aws_lambda.__doc__, aws_lambda_question.run),
     "asgi": (asgi.__doc__, asgi_question.run),
     "size": (size.__doc__, size_question.run),
@@ -81,6 +84,12 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.backend,
         help="what `turn` and `asgi` talk to (%(default)s)",
     )
+    add(
+        "--cpus",
+        type=float,
+        default=defaults.cpus,
+        help="the share of a CPU that `aws_lambda` gives a function's process; needs a cgroup that may be written",
+    )
     add("--only", nargs="+", choices=contenders, default=[], metavar="NAME", help=", ".join(contenders))
     add("--base", choices=contenders, default="", metavar="NAME", help="compare with this one")
     add("--results", type=Path, default=report.RESULTS, help="the folder to write to")
@@ -101,6 +110,7 @@ def main() -> None:
         turns=arguments.turns,
         loop=arguments.loop,
         backend=arguments.backend,
+        cpus=arguments.cpus,
         only=tuple(arguments.only),
         base=arguments.base,
     )

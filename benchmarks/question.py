@@ -26,6 +26,8 @@ class Options:
     """How many turns a contender does while its memory is watched."""
     loop: str = "asyncio"
     backend: str = "canned"
+    cpus: float | None = None
+    """The share of a CPU that a measured process may use; None: all of one."""
     only: tuple[str, ...] = ()
     """Names of the contenders that take part, or none for all."""
     base: str = ""

@@ -46,12 +46,13 @@ def write_rows(question: str, command: str, machine: dict[str, Any], **found: An
 
 
 def write(result: dict[str, Any], folder: Path) -> Path:
-    """Write the result into `folder`, over the one of the same question, back end and event loop."""
+    """Write the result into `folder`, over the one of the same question, back end, event loop and CPU limit."""
     options = result["options"]
     parts = [
         result["question"],
         *([options["backend"]] if options["backend"] != "canned" else []),
         *([options["loop"]] if options["loop"] != "asyncio" else []),
+        *([f"{options['cpus']}-cpus"] if options["cpus"] else []),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{'-'.join(parts)}.json"

@@ -59,6 +59,11 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     ),
     "shapes": tuple(_of_shapes()),
     "size": (Target("350000", Which(OURS, "100000"), 4.0),),
+    "loop_stall": (Target("open", Which("aioboto3-client", "open"), 0.5, "wall"),),
+    "aws_lambda": (
+        Target("cold", Which("aioboto3-per-invocation", "cold"), 1.1),
+        Target("first", Which(OURS, "warm"), 1.5),
+    ),
     "cold_start": (
         Target("import", Which("aioboto3-client", "import"), 0.4, "wall"),
         Target("turn", Which("aioboto3-client", "read"), 1.1, "wall"),

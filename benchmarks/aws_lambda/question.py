@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.aws_lambda.event import event
 from benchmarks.backends import CannedServer, canned_server
+from benchmarks.cpu_limit import Limit, cpu_limit
 from benchmarks.measured import Measured, Sample
 from benchmarks.processes import ENVIRONMENT
 from benchmarks.question import Options, Result, choose_base, progress, take_part
@@ -21,6 +22,8 @@ from benchmarks.users import TABLE_NAME
 from tests.aws_lambda.runtime_api import Function, FunctionError, function
 
 STEPS = {
+    "init": "the init phase",
+    "first": "the first invocation",
     "cold": "process start to the first answer",
     "warm": "a warm invocation",
 }
@@ -66,7 +69,11 @@ def run(options: Options) -> LambdaResult:
     wanted, missing = take_part(FUNCTIONS, options)
     broken: dict[str, str] = {}
     samples: list[Sample] = []
-    with canned_server(options.size) as server, tempfile.TemporaryDirectory() as scratch:
+    with (
+        canned_server(options.size) as server,
+        tempfile.TemporaryDirectory() as scratch,
+        cpu_limit(options.cpus) as limit,
+    ):
         log = Path(scratch) / "log"
         for contender in wanted:
             if error := asyncio.run(_second_invocation(contender, server, log)):
@@ -76,7 +83,7 @@ def run(options: Options) -> LambdaResult:
         for number in range(options.rounds):
             progress(f"aws_lambda: round {number + 1} of {options.rounds}")
             for contender in present:
-                measured = asyncio.run(_measure(contender, server, log, options.seconds))
+                measured = asyncio.run(_measure(contender, server, log, options.seconds, limit))
                 samples += [Sample(contender.name, step, number, **one) for step, one in measured.items()]
     base = choose_base(present, BASE, options)
     return LambdaResult("aws_lambda", STEPS, base, present, missing, samples, options, broken=broken)
@@ -104,15 +111,23 @@ async def _second_invocation(contender: Contender, server: CannedServer, log: Pa
 
 
 async def _measure(
-    contender: Contender, server: CannedServer, log: Path, seconds: float
+    contender: Contender, server: CannedServer, log: Path, seconds: float, limit: Limit
 ) -> dict[str, Measured]:
     started = time.perf_counter()
     async with _start(contender, server, log) as running:
+        limit(running.pid)
+        await running.until(running.api.waiting.wait())
+        init: Measured = {"count": 1, "wall": time.perf_counter() - started, "cpu": _cpu(running)}
         await running(event())
         cold: Measured = {"count": 1, "wall": time.perf_counter() - started, "cpu": _cpu(running)}
+        first: Measured = {
+            "count": 1,
+            "wall": cold["wall"] - init["wall"],
+            "cpu": cold["cpu"] - init["cpu"],
+        }
         for _ in range(_WARM_UP):
             await running(event())
-        return {"cold": cold, "warm": await _warm(running, seconds)}
+        return {"init": init, "first": first, "cold": cold, "warm": await _warm(running, seconds)}
 
 
 async def _warm(running: Function, seconds: float) -> Measured:

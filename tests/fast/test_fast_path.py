@@ -16,7 +16,7 @@ import aioboto3
 import pytest
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.credentials import AioDeferredRefreshableCredentials, AioRefreshableCredentials
 from aiobotocore.session import get_session
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
@@ -315,14 +315,46 @@ async def test_unknown_aioboto3_goes_the_stock_path_with_one_line(
 ) -> None:
     """A future version may have none of what the fast path reaches for, even if its client looked well."""
     caplog.set_level(logging.INFO, "async_dynamo_store")
+    monkeypatch.delattr(fast_module.FastPath, "_learn")
     async with opened(server.url) as store:
-        monkeypatch.delattr(fast_module.FastPath, "_learn")
         await a_turn(store)
         await a_turn(store)
     assert ways(server) == ["stock"] * 4
     assert [record.message for record in caplog.records if "fast path" in record.message] == [
         "The fast path is off for this client, which uses botocore: AttributeError"
     ]
+
+
+async def test_the_calls_of_a_turn_are_learned_while_it_opens(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(server.url) as store:
+        assert server.seen == []
+        monkeypatch.delattr(fast_module.FastPath, "_learn")
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+
+
+async def test_credentials_that_come_with_the_first_call_are_not_asked_for_while_it_opens(
+    server: Recorder,
+) -> None:
+    asked: list[str] = []
+
+    async def refresh() -> dict[str, str]:
+        asked.append("role")
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return {"access_key": "AKIDTEST", "secret_key": "secret", "token": "t", "expiry_time": later}
+
+    session: Any = get_session()
+    session._credentials = AioDeferredRefreshableCredentials(refresh, "assume-role")
+    config = DynamoDbConfig(
+        table_name="Users", aws_config=AwsConfig(region="eu-west-1", endpoint_url=server.url)
+    )
+    async with AsyncDynamoStore(config, session=aioboto3.Session(botocore_session=session)) as store:
+        assert asked == []
+        await a_turn(store)
+    assert asked == ["role"]
+    assert ways(server) == ["fast", "fast"]
 
 
 async def test_unknown_aiohttp_goes_the_stock_path_with_one_line(

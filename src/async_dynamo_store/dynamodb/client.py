@@ -118,7 +118,9 @@ class Client:
         connection = self._connections.get(loop)
         if connection is None:
             self._drop_dead_loops()
-            connection = Connection(loop, self._open, self._profile, accelerate=self._accelerate)
+            connection = Connection(
+                loop, self._open, self._profile, self._config.table_name, accelerate=self._accelerate
+            )
             self._connections[loop] = connection
             connection.opening.add_done_callback(partial(self._forget_failed, loop, connection))
         try:

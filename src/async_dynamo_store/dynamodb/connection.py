@@ -6,9 +6,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_dynamo_store.config import AwsConfig, is_endpoint
 from async_dynamo_store.errors import BackendError, UnavailableError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OpenClient = Callable[[AsyncExitStack], Awaitable["DynamoDBClient"]]
+ResultT = TypeVar("ResultT")
 
 _CONNECTIONS = 100
 """botocore's 10 would starve tasks when many turns are in flight."""
@@ -47,16 +50,22 @@ class Connection:
     """An aioboto3 client, being opened or open, in one event loop."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, open_client: OpenClient, profile: str, *, accelerate: bool
+        self,
+        loop: asyncio.AbstractEventLoop,
+        open_client: OpenClient,
+        profile: str,
+        table: str,
+        *,
+        accelerate: bool,
     ) -> None:
         self.client: DynamoDBClient | None = None
         self._fast: FastPath | None = None
         self._timer = CallTimer(loop)
         self._stack = AsyncExitStack()
         self.is_closing = False
-        self.opening = loop.create_task(self._open(open_client, profile, accelerate=accelerate))
+        self.opening = loop.create_task(self._open(open_client, profile, table, accelerate=accelerate))
 
-    async def _open(self, open_client: OpenClient, profile: str, *, accelerate: bool) -> None:
+    async def _open(self, open_client: OpenClient, profile: str, table: str, *, accelerate: bool) -> None:
         client = await open_client(self._stack)
         from .fast.private import credentials_of
 
@@ -65,6 +74,9 @@ class Connection:
             from .fast.path import fast_path
 
             self._fast = fast_path(client)
+        if self._fast:
+            await asyncio.sleep(0)  # other tasks go on between two steps that each take 20 ms and more
+            await self._fast.prepare({"TableName": table})
         self.client = client
 
     async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -140,13 +152,12 @@ async def open_client(
     config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
 ) -> DynamoDBClient:
     """Make an aioboto3 client, which is closed with the stack. DynamoDB is not asked; a source of credentials may be."""
-    import aioboto3
-    from aiobotocore.config import AioConfig
-
     aws = aws or AwsConfig()
     if session is None:
         _check_variables(aws)
-    made: Any = session or aioboto3.Session(profile_name=aws.profile)
+    made: Any = await _in_thread(partial(_ready_session, session, aws.profile))
+    from aiobotocore.config import AioConfig
+
     # Half of the budget for one try, so that a connection that died leaves time for another.
     one_try = config.timeout_seconds / min(config.max_attempts, 2)
     # A session of the user's own keeps its own number of connections, and their time.
@@ -186,6 +197,39 @@ async def open_client(
     events.register("needs-retry.dynamodb", retry_conflicts(config.max_attempts))
     log.debug("DynamoDB client opened")
     return client
+
+
+def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aioboto3.Session:
+    """The session, after everything is imported, and the data read, that a client of it needs."""
+    import aioboto3
+    from aiobotocore.session import get_session
+    from botocore.exceptions import DataNotFoundError
+
+    import_module(".fast.path", __package__)
+    if session is not None:
+        return session
+    botocore_session = get_session()
+    made = aioboto3.Session(botocore_session=botocore_session, profile_name=profile)
+    # What is read once is kept. What is not there is missed by the client, if it needs it.
+    loader = botocore_session.get_component("data_loader")
+    with suppress(DataNotFoundError):
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model("dynamodb", kind)
+        for name in ("endpoints", "partitions"):
+            loader.load_data(name)
+    return made
+
+
+async def _in_thread(work: Callable[[], ResultT]) -> ResultT:
+    """Do work that other tasks of the loop are not to wait for; cancelled, it is done for nobody.
+
+    The thread ends with the work: one that stays would be in the way of a fork, and the loop's own may all be busy.
+    """
+    executor = ThreadPoolExecutor(1, thread_name_prefix="async-dynamo-store")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    finally:
+        executor.shutdown(wait=False)
 
 
 def _check_variables(aws: AwsConfig) -> None:

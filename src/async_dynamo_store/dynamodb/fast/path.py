@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 import zlib
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ _OPERATIONS = {
     "delete_item": "DeleteItem",
     "query": "Query",
 }
+_OF_A_TURN = ("GetItem", "UpdateItem")
 _OWN_HANDLERS = {
     "provide-client-params": (),
     "before-parameter-build": ("botocore.handlers", "botocore.discovery"),
@@ -95,6 +97,17 @@ class FastPath:
         self._templates: dict[str, Template] = {}
         self._exchanges: dict[str, Exchanges] = {}
         self._events.register_first("before-send.dynamodb", _take_failed_try)
+
+    async def prepare(self, parameters: dict[str, Any]) -> None:
+        """Learn the calls of a turn before the first one, with the TLS context. Nothing is sent.
+
+        What fails here is tried again by the call, which also says so. Nothing is learned of credentials that have yet to
+        be asked for: the endpoint may depend on them.
+        """
+        with suppress(Exception):
+            if self._is_open() and self._parts.has_credentials:
+                for name in _OF_A_TURN:
+                    await self._learn(name, parameters)
 
     async def call(
         self, operation: str, parameters: dict[str, Any], keys: Keys, botocore_call: BotocoreCall

@@ -93,6 +93,13 @@ class ClientParts:
             raise TypeError("the client does not sign with Signature Version 4")
 
     @property
+    def has_credentials(self) -> bool:
+        """Whether the client has its credentials; those of an assumed role are asked for with the first call."""
+        from botocore.credentials import DeferredRefreshableCredentials
+
+        return not isinstance(self._signer._credentials, DeferredRefreshableCredentials)
+
+    @property
     def is_instrumented(self) -> bool:
         """Whether somebody has wrapped the method that all calls go through, as OpenTelemetry does."""
         return type(self._client)._make_api_call is not self._make_api_call
