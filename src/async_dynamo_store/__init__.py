@@ -1,4 +1,4 @@
-"""Users of asyncio voice backends, kept in DynamoDB."""
+"""Per-user state for asyncio voice apps, stored in DynamoDB."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The errors of this library, one tree.
+"""The exceptions of this library.
 
     StoreError
      ├── InvalidUserIdError
@@ -19,12 +19,12 @@
           ├── ThrottledError
           └── UnavailableError
 
-`ConflictError` is in `records.record`, since it carries the record that won.
+`ConflictError` is defined in `records.record`, because it carries the record that won.
 
-Each message says what to do next. None holds a user's data or a secret: values stay out, sizes are named, and of a
-path only what stands for a field: `user.data.phones[3]`, but `user.data.contacts.…` for what lies deeper, since a key
-may be a name or a number of the user's. `path`, `attribute` and `largest` of an error have the whole. The error of a
-lower layer is chained as `__cause__`. Wrong configuration is pydantic's `ValidationError`.
+Each message says what to do next. Messages never contain user data or secrets. They give sizes instead of values, and
+shorten paths: `user.data.phones[3]` is shown, but deeper keys are cut (`user.data.contacts.…`), because a key may be a
+name or a phone number. The attributes `path`, `attribute` and `largest` hold the full path. The underlying error is
+chained as `__cause__`. Invalid configuration raises pydantic's `ValidationError`.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def _with_shown_paths(message: str, *paths: str) -> str:
 
 
 class StoreError(Exception):
-    """Anything that this library raises on purpose."""
+    """Base class of the errors that this library raises."""
 
 
 class InvalidUserIdError(StoreError):
-    """The user id cannot be a DynamoDB key: empty, no string, or over 2048 bytes of UTF-8 with its prefix."""
+    """The user id cannot be a DynamoDB key: it is empty, not a string, or over 2048 bytes of UTF-8 with its prefix."""
 
 
 class InvalidConversationIdError(StoreError):
@@ -71,11 +71,11 @@ class InvalidConversationIdError(StoreError):
 
 
 class UnknownRequestError(StoreError):
-    """The request JSON has the shape of no voice platform that this library knows."""
+    """The request JSON does not match any supported voice platform."""
 
 
 class UserNotLoadedError(StoreError):
-    """`turn.user` was asked for in a turn whose user has not been loaded."""
+    """`turn.user` was read before the user was loaded."""
 
 
 class CodecError(StoreError):
@@ -83,9 +83,9 @@ class CodecError(StoreError):
 
 
 class UnsupportedValueError(CodecError):
-    """DynamoDB cannot hold this value; nothing was sent.
+    """DynamoDB cannot store this value; nothing was sent.
 
-    `path` names the place, such as `data.scores[3]`; its keys may be a user's data.
+    `path` locates the value, such as `data.scores[3]`; its keys may be user data.
     """
 
     def __init__(self, message: str, path: str) -> None:
@@ -94,10 +94,10 @@ class UnsupportedValueError(CodecError):
 
 
 class ItemTooLargeError(CodecError):
-    """The user item would be over DynamoDB's 400 KB (409,600 bytes); nothing was saved.
+    """The user item would exceed DynamoDB's limit of 400 KB (409,600 bytes); nothing was saved.
 
-    `size` is in bytes, 0 when only DynamoDB itself has counted; `largest` has the largest paths with their
-    sizes, largest first; their keys may be a user's data.
+    `size` is in bytes, or 0 if DynamoDB rejected the item without reporting its size. `largest` lists the largest
+    paths and their sizes in bytes, largest first; the keys in them may be user data.
     """
 
     def __init__(self, message: str, size: int = 0, largest: Sequence[tuple[str, int]] = ()) -> None:
@@ -107,10 +107,10 @@ class ItemTooLargeError(CodecError):
 
 
 class UnreadableItemError(CodecError):
-    """The stored item is not what the layout or the data model expects; it is left as it is.
+    """The stored item is not what the layout or the data model expects; it is left unchanged.
 
-    `attribute` names the place in the item. `user_id` is the user whose item it is, None where that is not known; it
-    is not in the message, since it is a user's.
+    `attribute` locates the problem in the item. `user_id` is the owner of the item, or None if unknown. The message
+    omits the user id, because it is user data.
     """
 
     def __init__(self, message: str, attribute: str) -> None:
@@ -125,7 +125,7 @@ class StoreClosedError(StoreError):
 
 
 class BackendError(StoreError):
-    """DynamoDB, or the way to it, did not do what was asked."""
+    """A DynamoDB call failed."""
 
 
 class TableNotFoundError(BackendError):
@@ -133,7 +133,7 @@ class TableNotFoundError(BackendError):
 
 
 class TableMismatchError(BackendError):
-    """The table exists, but its key schema is not the one that the configuration asks for."""
+    """The table exists, but its key schema does not match the configuration."""
 
 
 class AccessDeniedError(BackendError):
@@ -149,8 +149,8 @@ class CredentialsError(BackendError):
 
 
 class ThrottledError(BackendError):
-    """DynamoDB refused the call for its rate, on every try."""
+    """DynamoDB throttled every attempt of the call."""
 
 
 class UnavailableError(BackendError):
-    """DynamoDB could not be reached, or gave no good answer within `timeout_seconds`."""
+    """DynamoDB could not be reached, or did not answer successfully within `timeout_seconds`."""

@@ -1,4 +1,4 @@
-"""The configuration from the environment. In a module of its own, since pydantic-settings takes long to import."""
+"""Configuration from environment variables. A separate module, because pydantic-settings is slow to import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _named(value: object) -> object:
 class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportIncompatibleVariableOverride]
     """`DynamoDbConfig` read from the environment and `.env`: prefix `VOICE_DB_`, nested fields after `__`.
 
-    A variable with the prefix that no field has is an error, as an unknown key of `DynamoDbConfig` is.
+    An unknown variable with this prefix is an error, like an unknown key of `DynamoDbConfig`.
     """
 
     model_config = SettingsConfigDict(

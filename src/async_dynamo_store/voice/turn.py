@@ -188,7 +188,7 @@ class Turn(Generic[DataT]):
         return render_reply(self.request, self.reply)
 
     def fail(self, error: Exception) -> None:
-        """Take back what the handler said and put in the session: the error is what this turn comes to."""
+        """Discard the reply and the session changes, because the turn failed."""
         self.error = error
         self.reply = Reply()
         self.session = _platform_session(self.request)
