@@ -28,11 +28,13 @@ def lap(step: str) -> None:
 
 async def ready() -> None:
     """Everything that the first turn needs but the connection."""
+    _ = import_module("pydantic").RootModel
+    lap("import pydantic")
     import_module("async_dynamo_store.integrations.aws_lambda")
     _ = import_module("async_dynamo_store").VoiceApp
-    lap("import this package's modules, with pydantic")
+    lap("import this package's modules")
     import_module("aiohttp")
-    lap("import aiohttp, which makes its own TLS context")
+    lap("import aiohttp, which makes its own TLS contexts")
     import_module("aiobotocore.session")
     lap("import aiobotocore and botocore")
     aioboto3: Any = import_module("aioboto3")
