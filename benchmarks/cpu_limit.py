@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _PERIOD = 20_000
 
 
 @contextmanager
-def cpu_limit(cpus: float | None) -> Iterator[Limit]:
+def cpu_limit(cpus: float | None) -> Generator[Limit]:
     """What limits a process to `cpus` CPUs; with None, nothing is limited.
 
     Raises OSError where the control groups may not be written.

@@ -206,6 +206,7 @@ def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aio
     from botocore.exceptions import DataNotFoundError
 
     import_module(".fast.path", __package__)
+    import_module("encodings.idna")  # every look-up of a host's name uses it
     if session is not None:
         return session
     botocore_session = get_session()
