@@ -1,6 +1,7 @@
 """Conversations on a bad network: every request of every call meets every fault, and random scripts of many writers.
 
-pytestmark = pytest.mark.others_in_soak
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 What was acknowledged is there once, in its writer's order; what was refused is not there; what nobody was told about is
 there once, or not.

@@ -1,6 +1,7 @@
 """Random configurations, concurrent changes, faults and deletes: what was acknowledged is stored, and nothing else is.
 
-pytestmark = pytest.mark.others_in_soak
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 Each change leaves a mark of its own. After each group of concurrent changes, the marks that are stored have to be those of
 some order in which the changes were made one after the other.

@@ -1,6 +1,7 @@
 """Every request of every store call meets every fault.
 
-pytestmark = pytest.mark.others_in_soak
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 The item that is stored afterwards is one that a correct sequential history leaves: the call happened once, or,
 where it raised, once or not at all. The calls of one test run at the same time, each on a user of its own; what
@@ -32,7 +33,12 @@ THROTTLED = [Fault.throttle, Fault.throttle_rate]
 LOST = [Fault.drop_answer, Fault.server_error_after]
 
 both_ways = pytest.mark.parametrize(
-    "store_options", [{"accelerate": True}, {"accelerate": False}], ids=["fast", "stock"], indirect=True
+    "store_options",
+    [
+        pytest.param({"accelerate": True}, id="fast"),
+        pytest.param({"accelerate": False}, id="stock", marks=pytest.mark.soak),
+    ],
+    indirect=True,
 )
 
 PATIENT = 60.0

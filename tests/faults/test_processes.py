@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROCESSES = 8
 QUICK = [fault for fault in Fault if fault not in {Fault.slow_answer, Fault.slow_request, Fault.late_request}]
 
-pytestmark = pytest.mark.engines("dynamodb-local")
+pytestmark = [pytest.mark.engines("dynamodb-local"), pytest.mark.no_cover]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ async def check_sums(users: UsersTable, told: list[Told]) -> None:
                 assert data["last"][f"of {number}"] == process.last[user_id]
 
 
-@pytest.mark.parametrize("turns", [250, pytest.param(5000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("turns", [100, pytest.param(5000, marks=pytest.mark.soak)])
 async def test_what_was_acknowledged_is_stored(
     turns: int, pool: ProcessPoolExecutor, users: UsersTable, aws_config: dict[str, str]
 ) -> None:

@@ -31,7 +31,8 @@ from tests.faults.model import GONE, Data, Path, counted, find, fits, merged, pu
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import UsersTable, open_store, straight
 
-pytestmark = pytest.mark.others_in_soak
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 MODES = ("merge", "merge", "raise", "overwrite")
 PATHS: list[Path] = [("a",), ("sum",), ("m", "x"), ("m", "dot.ted"), ("m", "n", "x"), ("a", "x")]
