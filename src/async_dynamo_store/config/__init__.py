@@ -50,10 +50,10 @@ OnConflict = Literal["merge", "raise", "overwrite"]
 class DynamoDbConfig(Model):
     """The configuration of an `AsyncDynamoStore`; docs/configuration.md says what each field means.
 
-    `timeout_seconds`, at most 900, bounds one store operation with all its retries (making a missing table has its own
-    bound, since AWS takes seconds for it); `max_attempts` bounds the tries of one call.
-    `on_load_error="anonymous"` lets a voice app answer while DynamoDB is down: in a turn whose load ended in
-    a `BackendError` the handler has an anonymous, empty user, and nothing is saved.
+    `timeout_seconds`, at most 900, limits one store operation with all its retries (creating a missing table has its own
+    limit, since AWS takes seconds for it); `max_attempts` limits the attempts of one call.
+    `on_load_error="anonymous"` lets a voice app answer while DynamoDB is down: after a load that raised
+    `BackendError`, the handler runs with an anonymous, empty user, and nothing is saved.
     """
 
     type: Literal["dynamodb", "embedded"] = "dynamodb"
@@ -165,7 +165,7 @@ Config = DynamoDbConfig | Mapping[str, Any] | str
 
 
 def read_config(config: Config) -> DynamoDbConfig:
-    """The validated configuration that `config` stands for; raises pydantic's `ValidationError`."""
+    """Validate `config` and return it; raises pydantic's `ValidationError`."""
     if isinstance(config, DynamoDbConfig):
         return config
     return DynamoDbConfig.model_validate({"table_name": config} if isinstance(config, str) else config)

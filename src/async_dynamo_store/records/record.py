@@ -28,9 +28,9 @@ DataT = TypeVar("DataT", default=dict[str, Any])
 class Session:
     """One conversation of the user with the platform.
 
-    `data` is a dict of JSON values. It rides in the platform's own session attributes (`is_of_platform`), or
-    is stored with the user. `is_remembered`: the id and the times of a platform's session are stored, since the
-    platform does not say when a new one begins.
+    `data` is a dict of JSON values. It is kept in the platform's session attributes (`is_of_platform`), or
+    stored with the user. `is_remembered`: the id and the times of a platform's session are stored, because the
+    platform does not say when a new session begins.
     """
 
     id: str | None = None
@@ -44,24 +44,24 @@ class Session:
 
 @dataclass(slots=True)
 class History:
-    """The user's last turns, newest first, as far as `stored_elements.history` keeps them."""
+    """The user's last turns that `stored_elements.history` keeps, newest first."""
 
     items: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def prev(self) -> dict[str, Any] | None:
-        """The turn before this one, if it was kept."""
+        """The previous turn, if it was stored."""
         return self.items[0] if self.items else None
 
 
 @dataclass(slots=True, eq=False)
 class UserRecord(Generic[DataT]):
-    """One user as loaded: change `data`, and the save at the end of the turn writes what changed.
+    """One user: change `data`, and the save at the end of the turn writes the changes.
 
     `created_at` and `updated_at` are aware datetimes, None while nothing is stored. `is_new`: nothing was
-    stored when the user was loaded. `is_anonymous`: the request named nobody, or the load failed and
-    `on_load_error` allows that (`id` is empty); nothing of it is saved. `meta_data` is Jovo v3's, to be read;
-    it is empty in other layouts. `loaded` is the store's.
+    stored when the user was loaded. `is_anonymous`: the request had no user id, or the load failed and
+    `on_load_error` allows that; `id` is empty and nothing is saved. `meta_data` is Jovo v3's, read-only, and
+    empty in other layouts. `loaded` is internal to the store.
     """
 
     id: str
@@ -76,7 +76,7 @@ class UserRecord(Generic[DataT]):
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether this stands for no stored user, so that nothing is saved."""
+        """Whether this record belongs to no stored user, so nothing is saved."""
         return self.loaded is None
 
     async def delete(self) -> None:
@@ -85,9 +85,9 @@ class UserRecord(Generic[DataT]):
         await loaded.delete(loaded)
 
     async def refresh(self) -> None:
-        """Bring the record up to date: everything in it becomes what is stored now, in the same objects where it can.
+        """Load the stored data into this record again, keeping existing objects where possible.
 
-        What was changed and not saved is gone.
+        Unsaved changes are lost.
         """
         await self._stored().refresh(self)
 
@@ -103,12 +103,11 @@ class UserRecord(Generic[DataT]):
                 setattr(self, each.name, getattr(other, each.name))
 
     def increment(self, path: DataPath, by: float | Decimal = 1) -> Any:
-        """Add to a number of `data` in such a way that turns at the same time all count.
+        """Add to a number of `data`; concurrent turns all count.
 
-        Returns this turn's view of the sum at once; the save adds `by` to whatever is stored by then. A
-        missing number counts as its default in the `data_model`, else as 0, and missing parents are made. Raises
-        `UnsupportedValueError` when what is there, or `by`, is no number, and for a path through what holds no
-        members.
+        Returns the sum as this turn sees it; the save adds `by` to the number that is stored by then. A missing
+        number starts from its default in the `data_model`, or from 0, and missing parents are created. Raises
+        `UnsupportedValueError` if the value or `by` is not a number, and for a path that leads through a scalar.
         """
         keys = path_keys(path)
         where = _where(keys)
@@ -126,10 +125,10 @@ class UserRecord(Generic[DataT]):
         return total
 
     def append(self, path: DataPath, *values: Any) -> None:
-        """Put values at the end of a list of `data`, which is made where there is none.
+        """Append values to a list of `data`; a missing list is created.
 
-        Turns that append at the same time all keep what they appended. Raises `UnsupportedValueError` when
-        something else than a list is there, and for a path through what holds no members.
+        Values of concurrent turns are all kept. Raises `UnsupportedValueError` if the value is not a list, and for
+        a path that leads through a scalar.
         """
         keys = path_keys(path)
         where = _where(keys)
@@ -158,8 +157,7 @@ class UserRecord(Generic[DataT]):
 class ConflictError(StoreError):
     """Another writer came first, and nothing of this save was written.
 
-    `stored` is the record that won, as the failed write's own answer showed it; None when the user has been
-    deleted.
+    `stored` is the record that won, from the answer to the failed write; None if the user was deleted.
     """
 
     def __init__(self, message: str, stored: UserRecord[Any] | None = None) -> None:

@@ -42,15 +42,14 @@ if TYPE_CHECKING:
 class AsyncDynamoStore(Generic[DataT]):
     """Users in a DynamoDB table: load one, change its data, save what changed.
 
-    `config` is a `DynamoDbConfig`, a `DynamoDbSettings`, a dict of its fields, or just the table's name.
-    `data_model` is the pydantic model of `user.data`, a plain dict without one. `session` is an
-    `aioboto3.Session` of your own. `accelerate=False` leaves every call to aioboto3 as it is (docs: the fast
-    way).
+    `config` is a `DynamoDbConfig`, a `DynamoDbSettings`, a dict of its fields, or the table's name.
+    `data_model` is the pydantic model of `user.data`; without one it is a plain dict. `session` is an
+    `aioboto3.Session` of your own. `accelerate=False` makes every call with aioboto3 alone (docs: Request fast
+    path).
 
-    The store opens by itself on first use, is for use from many tasks at once, and survives a change of event
-    loop. Close it with `async with store:` or `aclose()`. Any call may raise the `BackendError` that says
-    what is wrong with the way to DynamoDB, and `StoreClosedError` after the store was closed. Each is bounded
-    by `timeout_seconds`.
+    The store opens on first use. Many tasks can use it at once, and it survives a change of event loop. Close it
+    with `async with store:` or `aclose()`. Every call takes at most `timeout_seconds`. It raises `BackendError`
+    if DynamoDB cannot be used, and `StoreClosedError` after the store was closed.
     """
 
     @overload
@@ -110,33 +109,34 @@ class AsyncDynamoStore(Generic[DataT]):
         await self.aclose()
 
     async def open(self) -> None:
-        """Make the client now, instead of on first use. It sends nothing."""
+        """Create the client now instead of on first use. Nothing is sent."""
         await self._client.open()
 
     async def aclose(self) -> None:
-        """Wait for the writes under way, within `timeout_seconds`, and close the client."""
+        """Wait for pending writes, within `timeout_seconds`, and close the client."""
         await self.settle()
         await self._client.aclose()
         await embedded.leave(self)
 
     async def disconnect(self) -> None:
-        """Wait for the writes under way, and close the client; the next call makes a new one.
+        """Wait for pending writes and close the client; the next call creates a new one.
 
-        For what a client does not outlive: a snapshot, a fork, other credentials in the environment.
+        Call it before something that a client does not survive: a snapshot, a fork, new credentials in the
+        environment.
         """
         await self.settle()
         await self._client.disconnect()
         self._users.items.writer.rename()
 
     async def settle(self) -> None:
-        """Wait, within `timeout_seconds`, for the writes under way, as before the event loop stops."""
+        """Wait for pending writes, within `timeout_seconds`; call it before the event loop stops."""
         await self._users.under_way.settle(self.config.timeout_seconds)
 
     async def ensure_table(self) -> TableInfo:
-        """Create the table if it is missing, wait until it is active, check its keys; that of the conversations too, if set.
+        """Create the table if it is missing, wait until it is active, and check its keys; likewise the conversations' table, if configured.
 
-        Raises `TableNotFoundError` when it is missing and `create_table_on_init` is off, `TableMismatchError`
-        when its keys are others.
+        Raises `TableNotFoundError` if it is missing and `create_table_on_init` is off, and `TableMismatchError`
+        if its keys differ from the configuration.
         """
         found = await self._table.ensure()
         if self.config.conversations is None:
@@ -144,21 +144,21 @@ class AsyncDynamoStore(Generic[DataT]):
         return replace(found, conversations=await self._conversations.table.ensure())
 
     async def load(self, user_id: str) -> UserRecord[DataT]:
-        """One user, read consistently; an unknown user is an empty record with `is_new` true.
+        """Read one user; an unknown user is an empty record with `is_new` true.
 
-        Raises `InvalidUserIdError`, and `UnreadableItemError` for an item that is not of this layout or does
-        not fit the data model.
+        Raises `InvalidUserIdError`, and `UnreadableItemError` if the item has another layout or does not fit the
+        data model.
         """
         return await self._users.load(user_id, self._keys.of(user_id))
 
     async def load_many(
         self, user_ids: Iterable[str], *, on_unreadable: OnUnreadable | None = None
     ) -> list[UserRecord[DataT]]:
-        """Many users with few requests (BatchGetItem), in the order asked for.
+        """Read many users with few requests (BatchGetItem), in the given order.
 
-        An unknown user is an empty record, as in `load`. An id that is asked for twice has the same record
-        twice. `on_unreadable` is called with the `UnreadableItemError` of each user that cannot be read, who is
-        then left out; without it the first such error is raised. Needs the permission `dynamodb:BatchGetItem`.
+        An unknown user is an empty record, as in `load`. An id that is given twice returns the same record
+        twice. `on_unreadable` is called with the `UnreadableItemError` of each user that cannot be read, and the
+        user is left out; without it, the first such error is raised. Needs the permission `dynamodb:BatchGetItem`.
         """
         ids = list(user_ids)
         keys = {user_id: self._keys.of(user_id) for user_id in ids}
@@ -166,17 +166,17 @@ class AsyncDynamoStore(Generic[DataT]):
         return [records[user_id] for user_id in ids if user_id in records]
 
     async def save(self, record: UserRecord[DataT]) -> None:
-        """Write what changed in the record since its load, or nothing.
+        """Write what changed in the record since its load; if nothing changed, write nothing.
 
-        A save that has begun is finished even when its caller is cancelled. Raises `ConflictError` as
-        `on_conflict` says, and for a user who was deleted after the load; `UnsupportedValueError` or
+        A save that has begun is finished even if its caller is cancelled. Raises `ConflictError` depending on
+        `on_conflict`, and for a user who was deleted after the load. Raises `UnsupportedValueError` or
         `ItemTooLargeError` before anything is sent.
         """
         await self._users.save(record, self.config.on_conflict)
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncGenerator[UserRecord[DataT]]:
-        """Load, your code, save; nothing is saved when your code raises, or has deleted the user."""
+        """Load the user, run the block, save the user. Nothing is saved if the block raises or deletes the user."""
         observer = self._client.observer
         around = observer.operation("turn", self._keys.of(user_id)) if observer else nullcontext()
         with turn_scope(), around:
@@ -185,19 +185,19 @@ class AsyncDynamoStore(Generic[DataT]):
             await self.save(record)
 
     async def get(self, user_id: str, path: DataPath, default: Any = None) -> Any:
-        """One value of the user's data, `default` where nothing is stored at the path."""
+        """Read one value of the user's data; return `default` if nothing is stored at the path."""
         return await self._values.get(self._keys.of(user_id), path, default)
 
     async def set(self, user_id: str, path: DataPath, value: Any) -> None:
-        """Write one value of the user's data, atomically; parents are made as needed, an unknown user too.
+        """Write one value of the user's data, atomically; missing parents and users are created.
 
-        Raises `UnsupportedValueError` for a path through what holds no members, for an index that is not there,
-        and for a value that DynamoDB cannot hold.
+        Raises `UnsupportedValueError` for a path that leads through a scalar, for an index that does not exist,
+        and for a value that DynamoDB cannot store.
         """
         await self._values.set(self._keys.of(user_id), path, value)
 
     async def unset(self, user_id: str, path: DataPath) -> None:
-        """Remove one value of the user's data, atomically. The members of a list behind it move up by one.
+        """Remove one value of the user's data, atomically. Later elements of a list move up by one.
 
         Raises `UnsupportedValueError` as `set` does.
         """
@@ -206,72 +206,72 @@ class AsyncDynamoStore(Generic[DataT]):
     async def increment(self, user_id: str, path: DataPath, by: float | Decimal = 1) -> Any:
         """Add to a number of the user's data, atomically, and return the new value.
 
-        A missing number counts as its default in the `data_model`, else as 0.
+        A missing number starts from its default in the `data_model`, or from 0.
 
-        Raises `UnsupportedValueError` as `set` does, when `by` or what is stored is no number, and for a sum
-        that DynamoDB cannot hold.
+        Raises `UnsupportedValueError` as `set` does, if `by` or the stored value is not a number, and for a sum
+        that DynamoDB cannot store.
         """
         return await self._values.increment(self._keys.of(user_id), path, by)
 
     async def append(self, user_id: str, path: DataPath, *values: Any) -> None:
         """Put values at the end of a list of the user's data, atomically.
 
-        A missing list is made, of its default in the `data_model` where it has one. Raises
-        `UnsupportedValueError` as `set` does, when something else than a list is stored, and for values that
-        DynamoDB cannot hold.
+        A missing list is created, from its default in the `data_model` if it has one. Raises
+        `UnsupportedValueError` as `set` does, if the stored value is not a list, and for values that DynamoDB
+        cannot store.
         """
         await self._values.append(self._keys.of(user_id), path, values)
 
     async def update(
         self, user_id: str, fn: Callable[[UserRecord[DataT]], Awaitable[object] | object]
     ) -> UserRecord[DataT]:
-        """Apply `fn`, sync or async, to the latest record and save it; apply it again when another writer came first.
+        """Apply `fn`, sync or async, to the latest record and save it; apply it again if another writer came first.
 
-        Raises `ConflictError` when others came first on every one of 50 tries.
+        Raises `ConflictError` if other writers came first on each of 50 attempts.
         """
         key = self._keys.of(user_id)
         with turn_scope():
             return await self._users.update(user_id, key, fn)
 
     async def delete(self, user_id: str) -> None:
-        """Delete the user's item; no turn that loaded it earlier brings it back.
+        """Delete the user's item; a turn that loaded it earlier does not bring it back.
 
-        A turn of this user that awaits it ends without a save.
+        A turn of this user that awaits this call ends without a save.
         """
         await self._users.delete(self._keys.of(user_id))
 
     def conversation(self, user_id: str, conversation_id: str) -> Conversation:
-        """A transcript of the user, in the table of the conversations; nothing is sent.
+        """Return a transcript of the user, in the conversations' table; nothing is sent.
 
-        Raises `InvalidUserIdError` and `InvalidConversationIdError`. Needs the permission `dynamodb:Query` on that table,
-        besides those that a user item needs.
+        Raises `InvalidUserIdError` and `InvalidConversationIdError`. Needs the permission `dynamodb:Query` on that table
+        in addition to those for user items.
         """
         return self._conversations.conversation(user_id, self._keys.of(user_id), conversation_id)
 
     async def conversations(self, user_id: str) -> AsyncIterator[Conversation]:
-        """The user's transcripts, the one that began last first."""
+        """Iterate over the user's transcripts, newest first."""
         for conversation in await self._conversations.of_user(user_id, self._keys.of(user_id)):
             yield conversation
 
     async def forget(self, user_id: str) -> Forgotten:
-        """Delete the user's item and all conversations, and say how much that was.
+        """Delete the user's item and all conversations; return how much was deleted.
 
-        No turn, and no `Conversation` of this store, that was begun before brings them back. What stops it halfway, it
-        takes up again when it is called again. Needs the permission `dynamodb:Query` on the conversations' table.
+        Turns and `Conversation` objects of this store that began earlier do not bring them back. If it is
+        interrupted, call it again to continue. Needs the permission `dynamodb:Query` on the conversations' table.
         """
         key = self._keys.of(user_id)
         had_item = await self._users.delete(key)
         return Forgotten(had_item, *await self._users.under_way.finish(self._conversations.forget(key)))
 
     async def exists(self, user_id: str) -> bool:
-        """Whether anything is stored of the user."""
+        """Return whether anything is stored for the user."""
         return await self._users.read(self._keys.of(user_id)) is not None
 
     async def scan(self, *, on_unreadable: OnUnreadable | None = None) -> AsyncIterator[UserRecord[DataT]]:
-        """Every user of the table, in no order, page by page; it reads the whole table.
+        """Iterate over all users of the table, in no particular order. This reads the whole table.
 
         `on_unreadable` is called with the `UnreadableItemError` of each user that cannot be read (its `user_id`
-        says who), and the scan goes on; without it the first such error is raised. Needs the permission
+        names the user), and the scan continues; without it, the first such error is raised. Needs the permission
         `dynamodb:Scan`.
         """
         async for record in self._users.pages(self._users.items.scan, self._keys.user_id, on_unreadable):
@@ -280,14 +280,14 @@ class AsyncDynamoStore(Generic[DataT]):
     async def query(
         self, index: str, value: Any, *, on_unreadable: OnUnreadable | None = None
     ) -> AsyncIterator[UserRecord[DataT]]:
-        """The users that have `value` at the partition key of a global secondary index, page by page.
+        """Iterate over the users with `value` as the partition key of a global secondary index.
 
-        An index follows the table a moment later (AWS, 'Using Global Secondary Indexes in DynamoDB'). Raises
+        An index is updated a moment after the table (AWS, 'Using Global Secondary Indexes in DynamoDB'). Raises
         ValueError for an index that is not in `global_secondary_indexes`. `on_unreadable` as for `scan`.
 
-        Of an index that holds only a part of the attributes (KEYS_ONLY, INCLUDE) the users' whole items are
-        read from the table, since a part is never taken for the whole. Needs the permissions `dynamodb:Query` on
-        the index and `dynamodb:DescribeTable`, which says what the index holds, or else `dynamodb:BatchGetItem`.
+        If an index holds only some attributes (KEYS_ONLY, INCLUDE), the complete items are read from the table.
+        Needs the permissions `dynamodb:Query` on the index and `dynamodb:DescribeTable`, which says what the index
+        holds, or else `dynamodb:BatchGetItem`.
         """
         names = [each.index_name for each in self.config.global_secondary_indexes]
         if index not in names:
@@ -302,12 +302,12 @@ class AsyncDynamoStore(Generic[DataT]):
             yield record
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer, such as `integrations.otel`'s, of all turns, loads, saves and calls from now on."""
+        """Report all turns, loads, saves and calls from now on to an observer, such as `integrations.otel`'s."""
         self._client.observer = observer
 
     @property
     def observer(self) -> Observer | None:
-        """Who is told of what the store does."""
+        """The observer that the store reports to."""
         return self._client.observer
 
     def install(self, pipeline: PipelineLike) -> None:

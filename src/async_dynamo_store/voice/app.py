@@ -47,7 +47,7 @@ class AppConfig(BaseModel):
 
 
 class VoiceApp(Generic[DataT]):
-    """A voice backend: `handle` takes a platform's request JSON to its response JSON.
+    """A voice backend: `handle` turns a platform's request JSON into its response JSON.
 
         app = VoiceApp({"db": {"type": "dynamodb", "tableName": "Users"}})
 
@@ -57,10 +57,10 @@ class VoiceApp(Generic[DataT]):
             turn.tell(f"Your score is {turn.user.data['score']}.")
 
     `data_model` is the pydantic model of `turn.user.data`. `user_id` is a function, sync or async, from the
-    raw request to the user's id (None for nobody), for account linking and platforms that name nobody.
+    raw request to the user's id (None if there is none), for account linking and for platforms that send no user id.
 
-    `store` is a ready store in place of `db`, with its own data model, session and options. The app opens it,
-    and leaves it to its owner to close.
+    `store` is an existing store instead of `db`, with its own data model, session and options. The app opens it;
+    whoever created it closes it.
     """
 
     @overload
@@ -124,10 +124,10 @@ class VoiceApp(Generic[DataT]):
     def set_dynamo_db(
         self, table_name: str, aws_config: AwsConfig | Mapping[str, Any] | None = None, **options: Any
     ) -> None:
-        """Keep the users in the DynamoDB table `table_name`, as `{"db": …}` in the constructor does.
+        """Store the users in the DynamoDB table `table_name`, like `{"db": …}` in the constructor.
 
         `options` are the other fields of `DynamoDbConfig`. Raises pydantic's `ValidationError`, and
-        `StoreError` when the app has a database already.
+        `StoreError` if the app already has a database.
         """
         if aws_config is not None:
             options["aws_config"] = aws_config
@@ -135,7 +135,7 @@ class VoiceApp(Generic[DataT]):
 
     @property
     def store(self) -> AsyncDynamoStore[DataT]:
-        """The app's store; raises `StoreError` when it has none."""
+        """The app's store; raises `StoreError` if it has none."""
         if self._store is None:
             raise StoreError(
                 "This app has no database. Give it one in the constructor or with set_dynamo_db."
@@ -143,19 +143,19 @@ class VoiceApp(Generic[DataT]):
         return self._store
 
     def launch(self, handler: HandlerT) -> HandlerT:
-        """Decorator: the handler for the opening of the app, or the beginning of a call."""
+        """Decorator: the handler for a launch of the app, or the beginning of a call."""
         return self._add("launch", handler)
 
     def intent(self, *names: str) -> Callable[[HandlerT], HandlerT]:
         """Decorator: the handler for the intents with these names.
 
         On Messenger and Twilio an intent is the text, the payload or the digits. A Dialogflow CX webhook has
-        a tag, and the handler with the tag's name comes before that of the intent.
+        a tag; a handler with the tag's name takes precedence over one with the intent's.
         """
         return self._add_named("intent", self._intents, names)
 
     def event(self, *names: str) -> Callable[[HandlerT], HandlerT]:
-        """Decorator: the handler for what a platform reports and no user said (`delivery`, `RecordingStatus`).
+        """Decorator: the handler for events that a platform reports (`delivery`, `RecordingStatus`).
 
         Where intents are names and not the user's own words (all platforms but Messenger and Twilio),
         `intent` takes events too, such as `AudioPlayer.PlaybackStarted`.
@@ -163,26 +163,26 @@ class VoiceApp(Generic[DataT]):
         return self._add_named("event", self._events, names)
 
     def can_fulfill(self, *names: str) -> Callable[[HandlerT], HandlerT]:
-        """Decorator: what tells Alexa whether the app can answer these intents, with `turn.can_fulfill("YES")`.
+        """Decorator: the handler that tells Alexa whether the app can answer these intents, with `turn.can_fulfill("YES")`.
 
-        Alexa asks while it looks for a skill (`CanFulfillIntentRequest`). No other handler runs for that,
-        nothing is saved, and without a handler the answer is "NO".
+        Alexa asks while it looks for a skill (`CanFulfillIntentRequest`). No other handler runs, nothing is saved,
+        and without this handler the answer is "NO".
         """
         return self._add_named("can_fulfill", self._probes, names)
 
     def end(self, handler: HandlerT) -> HandlerT:
-        """Decorator: the handler for the end of a session, to which most platforms play no answer."""
+        """Decorator: the handler for the end of a session. Most platforms ignore its answer."""
         return self._add("end", handler)
 
     def fallback(self, handler: HandlerT) -> HandlerT:
-        """Decorator: the handler for launches and intents that have none of their own."""
+        """Decorator: the handler for launches and intents without their own handler."""
         return self._add("fallback", handler)
 
     def on_error(self, handler: HandlerT) -> HandlerT:
-        """Decorator: what answers when a stage raised, as `async def oops(turn)` or `oops(turn, error)`.
+        """Decorator: the handler that answers after a stage raised: `async def oops(turn)` or `oops(turn, error)`.
 
-        Nothing of a turn is saved whose handler, or a stage before it, raised. `turn.error` is what was
-        raised; `turn.user` may not be loaded. Without it, `handle` raises.
+        If the handler or an earlier stage raised, nothing of the turn is saved. `turn.error` is the exception;
+        `turn.user` may not be loaded. Without this handler, `handle` raises.
         """
         self._add("on_error", handler)
         takes_error = len(inspect.signature(handler).parameters) > 1
@@ -194,10 +194,10 @@ class VoiceApp(Generic[DataT]):
         return handler
 
     def other(self, handler: OtherT) -> OtherT:
-        """Decorator: what answers JSON that is no request of a platform; what it returns is the answer.
+        """Decorator: the function that answers JSON of no known platform; its result is the answer.
 
-        It is `async def on_other(event)`, for events of AWS that reach the same Lambda function, such as a schedule's. There is no turn, and no
-        user. An HTTP integration never calls it, since nothing proves who sent such a request.
+        It is `async def on_other(event)`, for AWS events that reach the same Lambda function, such as a schedule's. There is no turn and no
+        user. HTTP integrations never call it, since nothing proves who sent such a request.
         """
         if self._other is not None:
             raise ValueError("the app has a handler for other events already")
@@ -206,12 +206,12 @@ class VoiceApp(Generic[DataT]):
         return handler
 
     async def handle(self, request_json: Mapping[str, Any]) -> Any:
-        """Answer one request of a platform: a dict to a dict (for Twilio the form's fields to TwiML text).
+        """Answer one request of a platform: takes and returns a dict (for Twilio, form fields and TwiML text).
 
-        The response is returned after the save has succeeded. A Messenger request with several events gives
-        a list of answers, one turn after another; the tool calls of a Vapi request are answered together.
-        Raises `UnknownRequestError` for JSON of no known platform without a handler for that (`other`), and
-        what the turn raised when there is no `on_error`.
+        The response is returned after the save has succeeded. A Messenger request with several events returns a
+        list of answers, one per turn; the tool calls of a Vapi request are answered together. Raises
+        `UnknownRequestError` for JSON of no known platform if there is no `other` handler, and the turn's
+        exception if there is no `on_error`.
         """
         try:
             requests = parse_request(request_json)
@@ -222,7 +222,7 @@ class VoiceApp(Generic[DataT]):
         return await self.handle_requests(requests)
 
     async def handle_requests(self, requests: Sequence[Request]) -> Any:
-        """The same for what `parse_request` has made of the JSON, as integrations have it."""
+        """Like `handle`, for requests that an integration has already parsed with `parse_request`."""
         responses = [await self._turn(request) for request in requests]
         return join_responses(requests, responses)
 

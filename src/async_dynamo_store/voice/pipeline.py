@@ -27,19 +27,19 @@ class RequestPipeline(Generic[DataT]):
         self._steps: dict[str, list[Step[DataT]]] = {stage: [] for stage in get_args(Stage)}
 
     def use(self, stage: Stage, step: Step[DataT]) -> None:
-        """Run `step` at `stage`, after those that were added before it.
+        """Run `step` at `stage`, after the steps added earlier.
 
-        Raises ValueError for a stage that there is not.
+        Raises ValueError for an unknown stage.
         """
         if stage not in self._steps:
             raise ValueError(f"there is no stage {stage!r}; the stages are {', '.join(self._steps)}")
         self._steps[stage].append(step)
 
     async def run(self, turn: Turn[DataT]) -> Any:
-        """Take a turn through the stages and return its response.
+        """Run the stages for a turn and return its response.
 
-        What a stage raises goes to the steps of `fail`, whose reply is then the response; without any it is
-        raised.
+        If a stage raises, the steps of `fail` run and their reply becomes the response; without any, the exception
+        is raised.
         """
         with turn_scope():
             try:

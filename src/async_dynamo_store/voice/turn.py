@@ -42,9 +42,9 @@ _NOT_LOADED = "This turn's user was not loaded. Give the app a database (set_dyn
 class Turn(Generic[DataT]):
     """One request of one user, from request JSON to response JSON.
 
-    `reply` is what the handler answered so far, `response` the platform's JSON once it is made, `error` what
-    a stage raised. `is_repeated`: the platform has delivered a message again whose turn is stored; no handler
-    runs for it, and it is not answered again.
+    `reply` is the handler's answer so far, `response` the platform's JSON once it exists, `error` the exception
+    of a stage. `is_repeated`: the platform delivered a message again whose turn is already stored; no handler
+    runs, and it is not answered again.
     """
 
     def __init__(self, request: Request, store: AsyncDynamoStore[DataT] | None = None) -> None:
@@ -65,8 +65,7 @@ class Turn(Generic[DataT]):
     def user(self) -> UserRecord[DataT]:
         """The user.
 
-        Raises `UserNotLoadedError` where none was loaded: no database, `implicit_save` off, or a load that
-        failed.
+        Raises `UserNotLoadedError` if none was loaded: no database, `implicit_save` off, or a failed load.
         """
         if self._user is None:
             raise UserNotLoadedError(_NOT_LOADED)
@@ -78,14 +77,14 @@ class Turn(Generic[DataT]):
 
     @property
     def history(self) -> History:
-        """The user's last turns, as far as they are stored."""
+        """The user's last turns, if `stored_elements.history` is on."""
         return self.user.history
 
     @property
     def conversation(self) -> TurnConversation:
-        """The transcript of the turn's session (on a platform without sessions: of all that the user says there).
+        """The transcript of the turn's session (on a platform without sessions: one transcript per user).
 
-        Raises `UserNotLoadedError` where no user was loaded.
+        Raises `UserNotLoadedError` if no user was loaded.
         """
         if self._conversation is None:
             raise UserNotLoadedError(_NOT_LOADED)
@@ -96,13 +95,13 @@ class Turn(Generic[DataT]):
         self._conversation = conversation
 
     async def save_conversation(self) -> None:
-        """Store what was appended to the conversation."""
+        """Store the messages that were appended to the conversation."""
         if self._conversation:
             await self._conversation.save()
 
     @property
     def store(self) -> AsyncDynamoStore[DataT]:
-        """The app's store; raises `StoreError` when it has none."""
+        """The app's store; raises `StoreError` if it has none."""
         if self._store is None:
             raise StoreError(
                 "This app has no database. Give it one in the constructor or with set_dynamo_db."
@@ -112,31 +111,31 @@ class Turn(Generic[DataT]):
     def tell(self, text: str, *, native: Native | None = None) -> None:
         """Say `text`, as plain text (it is escaped for the platform's markup), and end the conversation.
 
-        `native` has parts of platforms' own responses, such as a card: `{"alexa": {"response": {"card": …}}}`.
-        That of the request's platform is merged into the response: objects key by key, lists one after the
-        other, a None takes a part away. Raises ValueError for a platform that there is not, and for what
-        contradicts the rest of the response, `UnsupportedValueError` for what is no JSON.
+        `native` has parts of the platforms' own responses, such as a card: `{"alexa": {"response": {"card": …}}}`.
+        The part of the request's platform is merged into the response: objects key by key, lists concatenated;
+        None removes a part. Raises ValueError for an unknown platform and for parts that contradict the rest of
+        the response, `UnsupportedValueError` for values that are not JSON.
         """
         self._answer(Reply(speech=text), native)
 
     def ask(self, text: str, reprompt: str | None = None, *, native: Native | None = None) -> None:
-        """Say `text` and listen; `reprompt` is said when no answer comes, on platforms that can.
+        """Say `text` and listen; platforms that support it say `reprompt` if no answer comes.
 
         `native` is as in `tell`.
         """
         self._answer(Reply(speech=text, reprompt=reprompt, listen=True), native)
 
     def send(self, native: Native) -> None:
-        """Answer with native output and nothing said, as in a dialogue that the platform goes on with.
+        """Answer with native output only, without speech, for example to let the platform continue a dialogue.
 
         `native` is as in `tell`.
         """
         self._answer(Reply(), native)
 
     def can_fulfill(self, answer: CanFulfill) -> None:
-        """Tell a platform that asks whether the app could answer; it is "NO" unless this says otherwise.
+        """Tell the platform whether the app can answer; without this call the answer is "NO".
 
-        Raises ValueError for another word.
+        Raises ValueError for any other word.
         """
         if answer not in get_args(CanFulfill):
             raise ValueError(f"the answer is one of {', '.join(get_args(CanFulfill))}, and not {answer!r}")
@@ -151,7 +150,7 @@ class Turn(Generic[DataT]):
         self.reply = reply
 
     def repeat(self) -> None:
-        """Say again what was said last; raises `StoreError` when `stored_elements.history` kept nothing."""
+        """Repeat the last output; raises `StoreError` if `stored_elements.history` has none."""
         said = last_said(self.history.items)
         if said is None:
             raise StoreError(
