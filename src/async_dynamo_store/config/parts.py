@@ -1,4 +1,4 @@
-"""The parts of a configuration: where DynamoDB is, what is stored of a user, indexes, expiry, transcripts."""
+"""The parts of a configuration: access to DynamoDB, stored elements, indexes, expiry, transcripts."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -33,9 +33,9 @@ class Model(BaseModel):
 
 
 class AwsConfig(Model):
-    """Where DynamoDB is and who asks.
+    """How to reach DynamoDB, and with which credentials.
 
-    Whatever is left out comes from the AWS default chain (role, environment, profile).
+    Omitted fields come from the AWS default chain (role, environment, profile).
     """
 
     _jovo_names = {"endpoint": "endpoint_url"}
@@ -66,8 +66,7 @@ class SessionElement(Model):
 class HistoryElements(Model):
     """The stored history: the last `size` turns, and what is kept of each.
 
-    Any other key is an own element: a function of the turn, sync or async, whose result is stored under that
-    key.
+    Any other key is a custom element: a function of the turn, sync or async, whose result is stored under that key.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -110,14 +109,14 @@ class StoredElements(Model):
 
     @property
     def session_element(self) -> SessionElement | None:
-        """The session's settings; None when sessions are not stored."""
+        """The session's settings; None if sessions are not stored."""
         if isinstance(self.session, bool):
             return SessionElement() if self.session else None
         return self.session if self.session.enabled else None
 
     @property
     def history_elements(self) -> HistoryElements | None:
-        """The history's settings; None when no history is stored."""
+        """The history's settings; None if no history is stored."""
         if isinstance(self.history, bool):
             return HistoryElements() if self.history else None
         return self.history if self.history.enabled else None
@@ -171,8 +170,8 @@ _OF_CONVERSATIONS = {
 class Conversations(Model):
     """The table of the transcripts.
 
-    `table_name` is `<table>-conversations` when it is left out. `ttl` lets DynamoDB remove each entry `after_seconds`
-    after it was written, and a conversation that long after its last one.
+    `table_name` defaults to `<table>-conversations`. With `ttl`, DynamoDB removes each entry `after_seconds` after it
+    was written.
     """
 
     table_name: TableName | None = None

@@ -1,4 +1,4 @@
-"""What telemetry is told of a store: its turns, loads and saves, and each call of DynamoDB."""
+"""What a store reports for telemetry: turns, loads, saves, and each DynamoDB call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TELL_THEIR_CAPACITY = frozenset(
 
 @dataclass(slots=True)
 class OperationReport:
-    """What became of an operation. `item_size` is in bytes as DynamoDB counts them, None where nothing was read or written."""
+    """The result of an operation. `item_size` is in bytes as DynamoDB counts them; None if nothing was read or written."""
 
     outcome: Outcome = ""
     item_size: int | None = None
@@ -29,7 +29,7 @@ class OperationReport:
 
 @dataclass(slots=True)
 class CallReport:
-    """What DynamoDB answered: the capacity that it counted, and how often botocore had tried before."""
+    """The result of a DynamoDB call: the consumed capacity, and the number of retries."""
 
     consumed_capacity: tuple[Mapping[str, Any], ...] = ()
     retries: int = 0
@@ -42,17 +42,17 @@ class CallReport:
 
 
 class Observer(Protocol):
-    """Told of what a store does (`store.observe`). What its context managers raise is raised by the store.
+    """Receives what a store does (`store.observe`). Exceptions of its context managers are raised by the store.
 
-    A report is filled while its context is entered. An error of the operation or the call goes through the context.
+    The store fills a report while its context is active. Errors of the operation or the call pass through the context.
     """
 
     def operation(self, name: OperationName, user_key: str | None) -> AbstractContextManager[OperationReport]:
-        """Around a turn, a load or a save. `user_key` is the key of the user's item, None where nobody is named."""
+        """Wraps a turn, a load or a save. `user_key` is the key of the user's item, or None if there is no user id."""
         ...
 
     def call(self, operation: str, table: str) -> AbstractContextManager[CallReport]:
-        """Around one call of DynamoDB (`GetItem`) with all its tries."""
+        """Wraps one DynamoDB call (`GetItem`) with all its attempts."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Alexa's request verification (Amazon, 'Host a Custom Skill as a Web Service').
 
-Needs the extra `asgi`. A function on AWS Lambda that Alexa invokes does not need it: its policy says who may.
+Needs the extra `asgi`. A Lambda function that Alexa invokes directly does not need it: its resource policy allows only Alexa.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _CERTIFICATE: Final = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIF
 
 
 class AlexaVerifier:
-    """Alexa: the body is signed, with a certificate that the request names, for one of these skills.
+    """Alexa: checks the body's signature with the certificate that the request names, and that it is for one of these skills.
 
-    `skill_ids` are the skills' application ids (`amzn1.ask.skill.…`). `roots` are the certificates that are
-    trusted to have issued Amazon's; without it, those that certifi has. The signature is that of
-    `Signature-256`: Amazon's own SDKs do not look at the older SHA-1 one any more.
+    `skill_ids` are the skills' application ids (`amzn1.ask.skill.…`). `roots` are the trusted root
+    certificates; the default are certifi's. The signature is `Signature-256`; the older SHA-1 signature is ignored,
+    as in Amazon's own SDKs.
     """
 
     platforms: tuple[Platform, ...] = ("alexa",)
@@ -71,7 +71,7 @@ class AlexaVerifier:
     async def verify(self, http: HttpRequest, request: Request) -> None:
         """Check the timestamp, the skill, the certificates' address, the certificates, and the signature.
 
-        What costs least comes first, and nothing is downloaded from an address that is not Amazon's.
+        The cheapest check comes first. Nothing is downloaded from an address that is not Amazon's.
         """
         _check_timestamp(request)
         skill_id = fields.text(

@@ -27,15 +27,15 @@ _BODY_SECONDS = 10
 
 
 class AsgiApp:
-    """An ASGI application that answers a POST of any platform's request, at any path.
+    """An ASGI application that answers POST requests of any platform, at any path.
 
-    `verify` has a verifier for each platform that is served; a request of another platform is refused (403),
-    since it could name any user. `verify="off"` takes every request as it is: for development.
-    `max_body_bytes` bounds a body. `health_path` answers GET and HEAD with 200, for a health check of the server;
+    `verify` has a verifier for each platform that you serve. A request of another platform is refused (403),
+    since it could name any user. `verify="off"` accepts every request: for development.
+    `max_body_bytes` limits a body. `health_path` answers GET and HEAD with 200, for a health check of the server;
     it does not ask DynamoDB.
 
-    A response of 200 means that the turn is stored. What a turn raises without an `on_error` is logged and
-    answered with 500; a conflict with 409, a database out of reach with 503.
+    A response of 200 means that the turn is stored. Without an `on_error`, an exception is logged and answered
+    with 500, a conflict with 409, and an unreachable database with 503.
     """
 
     def __init__(

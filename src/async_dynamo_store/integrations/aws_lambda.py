@@ -1,7 +1,7 @@
 """AWS Lambda: `handler = lambda_handler(app)` is what Lambda calls.
 
-One event loop and one client serve all invocations of a process. They are made while Lambda initialises the
-function, before the first request. The client is made anew when the environment's credentials change, and
+One event loop and one client serve all invocations of a process. They are created while Lambda initialises the
+function, before the first request. A new client is created when the environment's credentials change, and
 after a SnapStart restore.
 """
 
@@ -49,7 +49,7 @@ _CREDENTIALS = (
 
 
 class LambdaContext(Protocol):
-    """What is read of the context that Lambda passes to a handler."""
+    """The part of Lambda's context object that is used."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
@@ -59,10 +59,9 @@ class LambdaContext(Protocol):
 class LambdaHandler:
     """`handler(event, context)`: answers one invocation.
 
-    `event` is a platform's request as it is (Alexa, Lex), or in an HTTP envelope: of API Gateway (REST and
-    HTTP APIs), a function URL, or an Application Load Balancer. What a turn raises without an `on_error` goes
-    to Lambda; in an envelope it is logged and answered with 500. Without a context, as in a test, only the
-    store's own `timeout_seconds` counts.
+    `event` is a platform's request (Alexa, Lex), or an HTTP envelope from API Gateway (REST and HTTP APIs), a
+    function URL, or an Application Load Balancer. Without an `on_error`, an exception goes to Lambda; in an envelope
+    it is logged and answered with 500. Without a context, as in a test, only `timeout_seconds` applies.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class LambdaHandler:
         return self._runner.run(self._invocation(event, context))
 
     def close(self) -> None:
-        """Close the client and the event loop; a later invocation makes both anew."""
+        """Close the client and the event loop; a later invocation creates new ones."""
         runner, self._runner = self._runner, asyncio.Runner()
         with runner:
             runner.run(self._disconnect())
@@ -147,16 +146,16 @@ class LambdaHandler:
 def lambda_handler(
     app: VoiceApp[Any], *, verify: Iterable[Verifier] | None = None, health_path: str | None = None
 ) -> LambdaHandler:
-    """The function that AWS Lambda calls; make it once, at import.
+    """Create the function that AWS Lambda calls; call this once, at import.
 
-    `verify` has a verifier for each platform that is served over HTTP. Without it every request in an
-    envelope is accepted, so an authorizer in front has to decide who may call. Requests without an envelope
-    need no verifier: the function's resource policy says who may send them. `health_path` answers a load
+    `verify` has a verifier for each platform that you serve over HTTP. Without it, every request in an envelope is
+    accepted, so an authorizer in front must decide who may call. Requests without an envelope need no verifier:
+    the function's resource policy decides who may send them. `health_path` answers a load
     balancer's health check with 200; it does not ask DynamoDB.
 
-    A ping that keeps the function warm, and another event with a `source` (EventBridge), is answered with nothing
-    unless the app has a handler for it (`VoiceApp.other`). Other events raise `UnknownRequestError`: a queue's or
-    a stream's records would be lost if they were taken without one.
+    Warm-up pings and other events with a `source` (EventBridge) are answered with nothing unless the app has a
+    handler for them (`VoiceApp.other`). Without one, other events raise `UnknownRequestError`, so that the records
+    of a queue or a stream are not lost.
     """
     return LambdaHandler(app, verify, health_path)
 

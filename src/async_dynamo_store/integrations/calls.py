@@ -1,4 +1,4 @@
-"""`Call`: what a phone agent needs of its caller: the user, what was said before, and a recorder of what is said now."""
+"""`Call`: what a phone agent needs: the user, the earlier messages, and a recorder for the call."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Call(Generic[DataT]):
     """One call of one user.
 
-    `user` is the user's record, which is saved after each turn; `conversation` is the transcript of this call; `earlier`
-    are the messages that were said before: in this conversation if it is taken up again, else in the user's last one.
-    `recorder` stores what is said, off the framework's callbacks.
+    `user` is the user's record, which is saved after each turn. `conversation` is the transcript of this call. `earlier`
+    has the earlier messages: of this conversation if it is resumed, else of the user's last one. `recorder` stores new
+    messages without blocking the framework's callbacks.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Call(Generic[DataT]):
     async def begin(
         cls, store: AsyncDynamoStore[DataT], user_id: str, conversation_id: str, *, turns: int = 20
     ) -> Self:
-        """Load the user, and the last `turns` of what was said before.
+        """Load the user and the last `turns` of the earlier messages.
 
-        `conversation_id` names the call, such as its room, and is another one for each call.
+        `conversation_id` identifies the call, such as its room; use a new one for each call.
         """
         conversation = store.conversation(user_id, conversation_id)
         user, earlier = await asyncio.gather(store.load(user_id), _earlier(store, conversation, turns))
@@ -56,7 +56,7 @@ class Call(Generic[DataT]):
 
     # Without parameters: a framework gives its shutdown callbacks a reason if they take one.
     async def aclose(self) -> None:
-        """Wait for what is not stored yet, at most 10 seconds; what is lost then is logged."""
+        """Wait at most 10 seconds for pending writes; what is lost after that is logged."""
         self.recorder.save_user()
         await self.recorder.aclose()
 

@@ -24,7 +24,7 @@ __all__ = ["CurrentUser", "current_user"]
 
 
 def current_user(connection: HTTPConnection) -> UserRecord[Any]:
-    """The user of this request; 401 for a request that names none (of a WebSocket, the close code 1008)."""
+    """The user of this request; 401 for a request without a user (for a WebSocket, close code 1008)."""
     user: UserRecord[Any] | None = connection.state.user
     if user is not None:
         return user

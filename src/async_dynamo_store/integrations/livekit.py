@@ -1,4 +1,4 @@
-"""LiveKit Agents: a call's user as `userdata`, what was said before, and what is said, stored while the call goes on.
+"""LiveKit Agents: a call's user as `userdata`, the earlier messages, and a transcript that is stored during the call.
 
 ```python
 async def entrypoint(ctx: JobContext) -> None:
@@ -48,13 +48,13 @@ class LiveKitCall(Call[DataT]):
 
     @property
     def chat_ctx(self) -> ChatContext:
-        """What was said before, for `Agent(chat_ctx=...)`."""
+        """The earlier messages, for `Agent(chat_ctx=...)`."""
         return ChatContext.from_dict({"items": self.earlier})
 
     def record(self, session: AgentSession[Any]) -> None:
-        """Store what is said in the session from now on, as it was heard, and the user after each turn.
+        """Store the session's messages from now on, and save the user after each turn.
 
-        A reply that the caller interrupts is stored as far as it was spoken.
+        Of a reply that the caller interrupts, the spoken part is stored.
         """
         self._stored = {item["id"] for item in self.earlier if "id" in item}
         session.on("conversation_item_added", self._on_item)

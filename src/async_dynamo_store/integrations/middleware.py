@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 class UserMiddleware:
     """Loads the user before the endpoint, and saves it before the response starts.
 
-    `user_id` is a function, sync or async, from the ASGI scope to the user's id; None for a request that has
-    none. The endpoint finds the `UserRecord` in `scope["state"]["user"]`, which is Starlette's
-    `request.state.user`, and None there for nobody.
+    `user_id` is a function, sync or async, from the ASGI scope to the user's id, or None if there is none. The endpoint
+    finds the `UserRecord` in `scope["state"]["user"]`, which is Starlette's `request.state.user`; it is None if there
+    is no user.
 
-    - A response below 400 is sent after the save: who gets it knows that the turn is stored.
+    - A response below 400 is sent after the save, so it means that the turn is stored.
     - Nothing is saved when the endpoint raised, when it answered with 400 or more, or when the client left
       before the response.
-    - When the load or the save fails, the response is 409 for a conflict, 503 for a database out of reach,
+    - When the load or the save fails, the response is 409 for a conflict, 503 for an unreachable database,
       400 for an id that cannot be stored; other errors are raised. The endpoint's own response is not sent.
     - What the endpoint changes after its response has started (a background task, a stream) is not saved.
 
-    Of a WebSocket each message is a turn. The same record is loaded anew before the endpoint gets a message,
-    and saved before what the endpoint then sends in the same task, and when it asks for the next message or
-    returns. There, an error of the store is raised where the endpoint receives or sends.
+    In a WebSocket, each message is a turn. The same record is reloaded before the endpoint receives a message. It is
+    saved before the endpoint sends in the same task, and when it receives the next message or returns. An error of
+    the store is raised where the endpoint receives or sends.
     """
 
     def __init__(self, app: ASGIApp, store: AsyncDynamoStore[Any], *, user_id: FindUserId) -> None:

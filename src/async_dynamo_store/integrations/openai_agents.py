@@ -1,4 +1,4 @@
-"""The OpenAI Agents SDK: sessions in DynamoDB, and a recorder for Realtime sessions, which take none.
+"""The OpenAI Agents SDK: sessions in DynamoDB, and a recorder for Realtime sessions, which do not accept a session.
 
 ```python
 session = DynamoDBSession(store, user_id="ada", session_id="support-1")
@@ -39,8 +39,8 @@ class DynamoDBSession:
     """A session of the Agents SDK: the items of one conversation of one user.
 
     `user_id` is the user, or a function that finds it in the run's context:
-    `user_id=lambda run: run.context.user_id`. `session_settings.limit` is how many items a run is given. Sessions of the
-    same user and id share their items, in all processes; items that were added at the same time are all there.
+    `user_id=lambda run: run.context.user_id`. `session_settings.limit` is the number of items that a run receives. Sessions with
+    the same user and id share their items in all processes; items that are added at the same time are all kept.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class DynamoDBSession:
             self.conversation()
 
     def conversation(self, wrapper: RunContextWrapper[Any] | None = None) -> Conversation:
-        """The conversation behind the session; raises `StoreError` where a run has to say whose it is."""
+        """The session's conversation; raises `StoreError` if `user_id` is a function, since only a run knows the user."""
         if isinstance(self._user_id, str):
             user_id = self._user_id
         elif wrapper is None:
@@ -84,11 +84,11 @@ class DynamoDBSession:
     async def add_items(
         self, items: list[TResponseInputItem], *, wrapper: RunContextWrapper[Any] | None = None
     ) -> None:
-        """Add items at the end: all of them, or none."""
+        """Add items at the end: all or none."""
         await self.conversation(wrapper).append(cast("list[Message]", items))
 
     async def pop_item(self, *, wrapper: RunContextWrapper[Any] | None = None) -> TResponseInputItem | None:
-        """Take the last item out and return it; None where there is none."""
+        """Remove the last item and return it; None if there is none."""
         return cast("TResponseInputItem | None", await self.conversation(wrapper).pop())
 
     async def clear_session(self, *, wrapper: RunContextWrapper[Any] | None = None) -> None:
@@ -97,14 +97,14 @@ class DynamoDBSession:
 
 
 class RealtimeRecorder(Recorder):
-    """Stores what is said in a Realtime session, as the Agents SDK's own sessions have it.
+    """Stores the messages of a Realtime session in the format of the Agents SDK's sessions.
 
     async with RealtimeRecorder(store.conversation(user_id, call_id)) as recorder:
         async for event in session:
             recorder.on_event(event)
 
-    A message is stored once it has its text: a user's when it is transcribed, the agent's when it is finished. Audio is
-    not stored.
+    A message is stored when its text is complete: a user's when it is transcribed, the agent's when it is finished.
+    Audio is not stored.
     """
 
     def __init__(self, conversation: Conversation) -> None:
@@ -112,7 +112,7 @@ class RealtimeRecorder(Recorder):
         self._open: dict[str, RealtimeItem] = {}
 
     def on_event(self, event: RealtimeSessionEvent) -> None:
-        """Note what an event says of the history."""
+        """Take the history from an event."""
         if event.type == "history_added":
             self._open[event.item.item_id] = event.item
         elif event.type == "history_updated":
@@ -120,7 +120,7 @@ class RealtimeRecorder(Recorder):
         self._record_what_is_ready()
 
     async def aclose(self, seconds: float = 10.0) -> None:
-        """Store what was said last, finished or not, and wait for it, at most so many seconds."""
+        """Store the last messages, finished or not, and wait for that at most this many seconds."""
         self._record(list(self._open))
         await super().aclose(seconds)
 

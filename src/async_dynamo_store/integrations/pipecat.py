@@ -1,4 +1,4 @@
-"""Pipecat: a call's user, what was said before as messages of the context, and what is said, stored while it goes on.
+"""Pipecat: a call's user, the earlier messages for the context, and a transcript that is stored during the call.
 
 ```python
 call = await PipecatCall.begin(store, caller_of(runner_args), call_id)
@@ -9,7 +9,7 @@ call.record(context, aggregators)
 await call.aclose()
 ```
 
-In place of `record`, a `ConversationProcessor(call, context)` in the pipeline does the same.
+A `ConversationProcessor(call, context)` in the pipeline does the same as `record`.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ _IN_PROGRESS = "IN_PROGRESS"
 class PipecatCall(Call[DataT]):
     """One call of one user, in a pipeline with an `LLMContext`.
 
-    `call.earlier` are messages for the context; they are not stored again, nor are those with the role `system`.
+    `call.earlier` has messages for the context. They are not stored again; neither are messages with the role `system`.
     """
 
     _last: Message | None = None
     _is_begun = False
 
     def record(self, context: LLMContext, aggregators: LLMContextAggregatorPair) -> None:
-        """Store what comes into the context from now on, as it was heard, and the user after each turn."""
+        """Store the context's new messages from now on, and save the user after each turn."""
 
         async def changed(*_: Any) -> None:
             self.record_new(context)
@@ -94,9 +94,9 @@ class PipecatCall(Call[DataT]):
 
 
 class ConversationProcessor(FrameProcessor):
-    """A processor that stores what comes into the context, and lets all frames pass.
+    """A processor that stores the context's new messages, and passes all frames on.
 
-    It may stand anywhere in the pipeline. When the pipeline ends, it waits for what is not stored yet.
+    It can be anywhere in the pipeline. When the pipeline ends, it waits for pending writes.
     """
 
     def __init__(self, call: PipecatCall[Any], context: LLMContext) -> None:
@@ -120,9 +120,9 @@ class ConversationProcessor(FrameProcessor):
 
 
 def caller_of(arguments: RunnerArguments) -> str | None:
-    """The caller's phone number, as the telephony provider or Daily's dial-in tells it; None for other transports.
+    """The caller's phone number from the telephony provider or Daily's dial-in; None for other transports.
 
-    For those, take the id under which your app knows the user, such as one in `arguments.body`.
+    For those, use your app's own user id, such as one in `arguments.body`.
     """
     if arguments.call_data and arguments.call_data.from_number:
         return arguments.call_data.from_number

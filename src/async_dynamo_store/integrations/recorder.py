@@ -1,4 +1,4 @@
-"""`Recorder`: stores what an agent's framework reports while the call goes on, and never keeps the framework waiting."""
+"""`Recorder`: stores what an agent's framework reports during a call, without blocking the framework."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LAST_PAUSE_SECONDS = 5.0
 
 
 class Recorder:
-    """Stores the messages of a call, in their order, in a task of its own.
+    """Stores the messages of a call, in order, in a separate task.
 
-    `record` and `save_user` only note what is to be done, and can be called in a framework's callbacks. While DynamoDB
-    is down, or throttles, it tries again; messages that came meanwhile are one entry then. What cannot be stored is
-    logged. `save_user` makes the task await the function `save`.
+    `record` and `save_user` only queue work, so a framework's callbacks can call them. While DynamoDB is down or
+    throttles, the task retries; messages that arrive in the meantime become one entry. What cannot be stored is logged.
+    `save_user` makes the task await the function `save`.
 
-    Use it as `async with`, or await `aclose()` when the call ends. What was stored before is there even when the process
-    is killed.
+    Use it with `async with`, or await `aclose()` when the call ends. If the process is killed, everything stored before
+    is kept.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class Recorder:
         await self.aclose()
 
     def record(self, messages: Sequence[Message]) -> None:
-        """Have messages stored soon.
+        """Queue messages to be stored.
 
-        Raises TypeError for what is no list of dicts, `UnsupportedValueError` for what is no JSON.
+        Raises TypeError if the argument is not a list of dicts, `UnsupportedValueError` for values that are not JSON.
         """
         self._messages += check_messages(messages)
         self._work()
 
     def save_user(self) -> None:
-        """Have the user saved soon, after the messages that came before."""
+        """Queue a save of the user, after the messages recorded so far."""
         self._is_save_wanted = self._save is not None
         self._work()
 
     async def flush(self) -> None:
-        """Wait until all that was noted is stored, or has been given up."""
+        """Wait until everything queued is stored or has failed."""
         while self._task:
             await asyncio.wait({self._task})
 
     async def aclose(self, seconds: float = 10.0) -> None:
-        """Wait for what is not stored yet, at most so many seconds; what is lost then is logged."""
+        """Wait at most this many seconds for pending writes; what is lost after that is logged."""
         try:
             async with asyncio.timeout(seconds):
                 await self.flush()

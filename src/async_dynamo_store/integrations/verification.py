@@ -1,4 +1,4 @@
-"""Verifying who sent a request, by what each platform sends as a proof, before a turn begins.
+"""Verifies who sent a request, with each platform's own proof, before a turn begins.
 
 Without it, anyone who knows a public URL can act as any user. Alexa's verifier is in `alexa`, which needs the
 extra `asgi`.
@@ -33,15 +33,15 @@ _RETELL_SECONDS = 300
 
 
 class VerificationError(Exception):
-    """Nothing proves that the platform sent this request. The message says why, for the log alone."""
+    """The request could not be verified. The message says why; it is only for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A request as it came, which is what proofs are made of.
+    """A raw HTTP request, as verifiers need it.
 
-    `url` is the whole address that the client asked for; `headers` are by their lowercase names; `form` has
-    the fields of a form in their order, None for JSON.
+    `url` is the complete URL that the client requested. `headers` has lowercase names. `form` has the fields of a
+    form in order, or None for JSON.
     """
 
     url: str = field(repr=False)
@@ -52,22 +52,22 @@ class HttpRequest:
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Decides whether a request of `platforms` is what it says it is."""
+    """Decides whether a request of `platforms` is authentic."""
 
     @property
     def platforms(self) -> Collection[str]:
-        """The platforms whose requests it can judge, by the names in `Platform`."""
+        """The platforms whose requests it verifies, by their names in `Platform`."""
         ...
 
     async def verify(self, http: HttpRequest, request: Request) -> None:
-        """Raise `VerificationError` when the request proves nothing."""
+        """Raise `VerificationError` if the request cannot be verified."""
         ...
 
 
 class MessengerVerifier:
     """Facebook Messenger: the body is signed with the app's secret (Meta, 'Webhooks', 'Validate Payloads').
 
-    `verify_token` is what you typed into the app's dashboard: Meta sends it once, when the webhook is set up.
+    `verify_token` is the token from the app's dashboard: Meta sends it once, when the webhook is set up.
     """
 
     platforms: tuple[Platform, ...] = ("messenger",)
@@ -83,7 +83,7 @@ class MessengerVerifier:
             raise VerificationError("X-Hub-Signature-256 is missing or wrong")
 
     def challenge(self, query: Mapping[str, str]) -> str:
-        """What Meta's verification request wants back; raises `VerificationError` for a wrong token."""
+        """The answer to Meta's verification request; raises `VerificationError` for a wrong token."""
         if query.get("hub.mode") != "subscribe" or not _is_same(
             query.get("hub.verify_token"), self._verify_token
         ):
@@ -92,10 +92,10 @@ class MessengerVerifier:
 
 
 class TwilioVerifier:
-    """Twilio: the address and the form are signed with the account's auth token (Twilio, 'Security').
+    """Twilio: the URL and the form are signed with the account's auth token (Twilio, 'Security').
 
-    `url` is the webhook's address exactly as Twilio has it. It is needed where a proxy hides it; without it,
-    the address is taken from the request.
+    `url` is the webhook's URL exactly as configured in Twilio. Pass it if a proxy changes the URL; without it, the
+    request's URL is used.
     """
 
     platforms: tuple[Platform, ...] = ("twilio-voice",)
@@ -145,7 +145,7 @@ class RetellVerifier:
 
 
 class SharedSecret:
-    """Platforms that sign nothing but send a header that you have set up with them, such as Dialogflow and Vapi.
+    """Platforms that do not sign but send a header that you configure, such as Dialogflow and Vapi.
 
     SharedSecret("dialogflow-es", header="x-skill-secret", secret="…")
     SharedSecret("vapi", header="x-vapi-secret", secret="…")

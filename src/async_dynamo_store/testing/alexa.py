@@ -17,7 +17,7 @@ class Alexa(PlatformClient):
     USER_ID = "amzn1.ask.account.TESTUSER"
 
     async def can_fulfill(self, name: str, /, **slots: Any) -> str:
-        """Ask whether the app could answer this intent, as Alexa does while it looks for a skill.
+        """Ask whether the app can answer this intent, as Alexa does while it looks for a skill.
 
         The answer is "YES", "NO" or "MAYBE".
         """

@@ -125,7 +125,7 @@ class Vapi(PlatformClient):
 class Retell(PlatformClient):
     """A phone call through Retell: `launch()` is the inbound webhook, an intent is a custom function.
 
-    The dynamic variables of the launch's answer, which are texts, are the session's data for the whole call.
+    The dynamic variables of the launch's answer, which are strings, are the session's data for the whole call.
     """
 
     USER_ID = "+14155550100"

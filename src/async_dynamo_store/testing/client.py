@@ -1,4 +1,4 @@
-"""`PlatformClient`: what speaks to a `VoiceApp` as a platform does, for one user, in one session after another."""
+"""`PlatformClient`: speaks to a `VoiceApp` as a platform does, for one user, in one session after another."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from async_dynamo_store.voice.requests import parse_request
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the app answered, as a user of the platform gets it.
+    """The app's answer, as a user of the platform perceives it.
 
-    - `text`: what is said, as plain text; `""` for nothing.
-    - `reprompt`: what is said when the user does not answer, on platforms that can.
+    - `text`: what is said, as plain text; `""` if nothing.
+    - `reprompt`: what is said if the user does not answer, on platforms that support it.
     - `ends_session`: the platform ends the session, or hangs up; for Lex the intent is closed.
-    - `raw`: the whole response, None where the platform has sent nothing that could be answered.
+    - `raw`: the whole response; None if the platform sent nothing that could be answered.
     """
 
     text: str = ""
@@ -35,18 +35,18 @@ class Answer:
 
 
 class PlatformClient(ABC):
-    """One user of a platform who talks to `app`: what the clients of all platforms have in common.
+    """One user of a platform who talks to `app`: the base of all platform clients.
 
         async with Alexa(app) as alexa:
             answer = await alexa.launch()
             assert answer.text == "Welcome!"
 
     A session begins with the first request, and the one after it with the first request after an answer that ended
-    the session, or after `end()`. What the app puts in the session's attributes comes back with the next request, as on
+    the session, or after `end()`. Session attributes that the app sets come back with the next request, as on
     the platform. Entering the `async with` opens the app's connection to the database. Leaving it closes the connection,
     and not the store, so that the next test can go on with the same app.
 
-    `user_id` is whom the platform names, `""` for nobody; `locale` is the user's language, where the platform tells it.
+    `user_id` is the platform's user id, `""` for none; `locale` is the user's language, on platforms that send it.
     """
 
     USER_ID: ClassVar[str] = "test-user"
@@ -62,7 +62,7 @@ class PlatformClient(ABC):
         self.begin_session()
 
     def begin_session(self) -> None:
-        """Forget the session, as a platform does after a while: the next request begins a new one."""
+        """End the session silently, as a platform does after a timeout: the next request begins a new one."""
         self.session_id = uuid4().hex
         self.attributes: Mapping[str, Any] = {}
         self.is_new_session = True
@@ -79,7 +79,7 @@ class PlatformClient(ABC):
 
     @property
     def session_data(self) -> Mapping[str, Any] | None:
-        """What `turn.session.data` begins with in the next turn; None where the platform has no session attributes."""
+        """The initial `turn.session.data` of the next turn; None if the platform has no session attributes."""
         (request,) = parse_request(self._intent("Any", {}))
         return request.session_data
 
@@ -88,17 +88,17 @@ class PlatformClient(ABC):
         return await self.send(self._launch())
 
     async def intent(self, name: str, /, **entities: Any) -> Answer:
-        """Say what the platform understands as this intent, with these slots or parameters.
+        """Send a request that the platform resolved to this intent, with these slots or parameters.
 
-        Where slots are texts (Alexa, Lex), other values are made texts: `points=30` is `"30"`. None is an empty
-        slot.
+        If the platform's slots are strings (Alexa, Lex), other values are converted: `points=30` becomes `"30"`. None is an
+        empty slot.
         """
         return await self.send(self._intent(name, entities))
 
     async def end(self) -> Answer:
         """End the session as the user does.
 
-        A platform that tells the app of it gets an answer; elsewhere nothing is sent, and the answer is an empty one.
+        On platforms that do not report the end, nothing is sent and the answer is empty.
         """
         request = self._end()
         answer = Answer() if request is None else await self.send(request)
@@ -106,7 +106,7 @@ class PlatformClient(ABC):
         return answer
 
     async def send(self, request: Mapping[str, Any]) -> Answer:
-        """Send a request of the platform's JSON, such as one for which there is no method, and take its answer in.
+        """Send a request in the platform's JSON, for example one without its own method, and process the answer.
 
         Raises what `app.handle` raises.
         """

@@ -1,4 +1,4 @@
-"""`VoiceDb`: the embedded engine as the database of a test, and the faults that a test asks for."""
+"""`VoiceDb`: the embedded engine as a test's database, and fault injection."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _Answer = Callable[["WSGIApplication", "WSGIEnvironment", "StartResponse"], Iter
 
 @dataclass
 class Faults:
-    """What a block with faults is about; `count` is how many requests have met one so far."""
+    """The faults of a block; `count` is how many requests were affected so far."""
 
     operations: tuple[str, ...]
     left: float
@@ -63,13 +63,13 @@ class Faults:
 class VoiceDb:
     """A database for one test: the embedded engine, without tables.
 
-    `endpoint_url` is the engine's. `config` is what to give as `db` where the app is made for the test: a table
-    with a name of its own, on the engine. An app that finds AWS by the default chain, or whose `type` is
-    `"embedded"`, is on the engine without it.
+    `endpoint_url` is the engine's URL. `config` can be passed as `db` to an app that is created for the test: a table
+    with a unique name on the engine. An app that uses the default AWS chain, or whose `type` is `"embedded"`, uses the
+    engine without it.
 
-    The faults are made between the client and the engine, for every client of the engine. Operations are named
-    as DynamoDB does (`"GetItem"`, `"UpdateItem"`); without a name, the fault is for all. Raises ValueError for an
-    operation that there is not, and for `times` under 1.
+    Faults are injected between the client and the engine, for every client of the engine. Operations have DynamoDB's
+    names (`"GetItem"`, `"UpdateItem"`); without a name, the fault applies to all. Raises ValueError for an unknown
+    operation, and for `times` under 1.
     """
 
     def __init__(self, endpoint_url: str, table_name: str) -> None:
@@ -91,7 +91,7 @@ class VoiceDb:
 
     @property
     def environment(self) -> Mapping[str, str | None]:
-        """The variables by which the AWS default chain finds the engine, and None for those that would mislead it."""
+        """The environment variables that point the default AWS chain to the engine; None for those to unset."""
         return {
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": KEY,
@@ -106,18 +106,18 @@ class VoiceDb:
 
     @contextmanager
     def throttled(self, *operations: str, times: float = math.inf) -> Generator[Faults]:
-        """Within it DynamoDB throttles all requests for these operations, or the next `times`.
+        """Within the block, DynamoDB throttles all requests for these operations, or the next `times`.
 
-        The client tries again `max_attempts` times; then the error is a `ThrottledError`.
+        The client makes `max_attempts` attempts; then it raises `ThrottledError`.
         """
         with self._failing(operations, times, _throttle) as faults:
             yield faults
 
     @contextmanager
     def answers_lost(self, *operations: str, times: float = math.inf) -> Generator[Faults]:
-        """Within it DynamoDB does what it is asked, and the connection breaks before the answer.
+        """Within the block, DynamoDB executes requests, but the connection breaks before the answer.
 
-        The client tries again; when all answers are lost, the error is an `UnavailableError`.
+        The client retries; if all answers are lost, it raises `UnavailableError`.
         """
         with self._failing(operations, times, _lose_answer) as faults:
             yield faults
@@ -126,11 +126,11 @@ class VoiceDb:
     def conflict(
         self, store: AsyncDynamoStore[Any], user_id: str, change: Mapping[str, Any]
     ) -> Generator[Faults]:
-        """Within it another writer comes first: before the next write, it sets `change` in this user's data.
+        """Within the block, another writer comes first: before the next write, it sets `change` in this user's data.
 
-        `change` has values by path, as `store.set` takes them; `store` says where and in which layout. With
-        `on_conflict="raise"` the turn gets a `ConflictError`; with `"merge"` both changes are kept. When `change`
-        cannot be made, the block raises why.
+        `change` maps paths to values, as in `store.set`; `store` defines the table and the layout. With
+        `on_conflict="raise"` the turn gets a `ConflictError`; with `"merge"` both changes are kept. If `change` cannot be
+        written, the block raises the error.
         """
         failed: list[Exception] = []
 
@@ -172,7 +172,7 @@ class VoiceDb:
             self._faults.remove(faults)
 
     def middleware(self, engine: WSGIApplication) -> WSGIApplication:
-        """The engine with the faults in front of it."""
+        """The engine with fault injection in front of it."""
 
         def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             operation = environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
@@ -201,7 +201,7 @@ class _Owner:
 
 @contextmanager
 def engine_running() -> Generator[str]:
-    """Start the engine, or join the one that runs; it runs as long as the block. Gives its URL."""
+    """Start the engine, or share the running one, for the duration of the block. Yields its URL."""
     owner = _Owner()
     url = embedded.start(owner)
     try:
@@ -212,7 +212,7 @@ def engine_running() -> Generator[str]:
 
 @contextmanager
 def descriptions_read_once() -> Generator[None]:
-    """Within it botocore keeps what it has read of AWS's APIs, which else takes most of the time of a client's making."""
+    """Within the block, botocore caches AWS's API descriptions; reading them takes most of the time of creating a client."""
     loader, files = botocore.loaders.Loader, botocore.loaders.JSONFileLoader
     list_services = loader.list_available_services
     listed: dict[tuple[str, ...], list[str]] = {}
@@ -231,7 +231,7 @@ def descriptions_read_once() -> Generator[None]:
 
 
 def warm_up() -> None:
-    """Make a first request, so that what it imports and reads counts in the time budget of no test's store."""
+    """Make a first request, so that its imports do not count toward the `timeout_seconds` of a test's store."""
 
     async def first_request() -> None:
         config = {"type": "embedded", "table_name": "warm-up", "timeout_seconds": 60}
@@ -245,7 +245,7 @@ def warm_up() -> None:
 
 @contextmanager
 def voice_database() -> Generator[VoiceDb]:
-    """A `VoiceDb` without tables. One at a time, since all tests of a process share the engine."""
+    """Yield a `VoiceDb` without tables. Use one at a time, since all tests of a process share the engine."""
     with engine_running() as url:
         embedded.drop_tables()
         database = VoiceDb(url, f"test-{uuid4().hex}")

@@ -62,9 +62,9 @@ class ActionsBuilder(PlatformClient):
 
 
 class DialogflowEs(PlatformClient):
-    """Dialogflow ES: output contexts live as many turns as the answer says, and are carried along.
+    """Dialogflow ES: output contexts are carried along for as many turns as the answer says.
 
-    `is_call` says that the user is on the phone, where `tell` hangs up; `user_id` is the number then.
+    With `is_call`, the user is on the phone, where `tell` hangs up; `user_id` is the phone number.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class DialogflowEs(PlatformClient):
 class DialogflowCx(PlatformClient):
     """Dialogflow CX: `sessionInfo.parameters` are carried along.
 
-    The webhook's tag is the intent's name, or `tag` where every webhook of the agent has the same.
+    The webhook's tag is the intent's name, or `tag` if every webhook of the agent has the same tag.
     """
 
     _AGENT = "projects/test/locations/global/agents/test"

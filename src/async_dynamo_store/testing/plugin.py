@@ -25,7 +25,7 @@ def voice_engine() -> Iterator[str]:
 
 @pytest.fixture
 def voice_db(voice_engine: str) -> Iterator[VoiceDb]:
-    """A DynamoDB without tables, on which stores work that find AWS by the default chain, or whose type is "embedded"."""
+    """A DynamoDB without tables, for stores that use the default AWS chain, or whose type is "embedded"."""
     from .database import voice_database
 
     with voice_database() as database, pytest.MonkeyPatch.context() as patch:
@@ -39,7 +39,7 @@ def voice_db(voice_engine: str) -> Iterator[VoiceDb]:
 
 @pytest.fixture
 def frozen() -> Iterator[time_machine.Traveller]:
-    """The time stands still, at the beginning of 2030; `frozen.shift(seconds)` and `frozen.move_to(moment)` move it."""
+    """Freeze the time at the beginning of 2030; `frozen.shift(seconds)` and `frozen.move_to(moment)` move it."""
     from datetime import UTC, datetime
 
     from async_dynamo_store.integrations.extras import naming_the_extra

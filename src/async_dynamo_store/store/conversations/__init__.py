@@ -29,7 +29,7 @@ __all__ = ["Conversation", "Conversations", "Forgotten"]
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What `forget` has deleted: whether there was a user's item, how many conversations, and how many items of them."""
+    """What `forget` deleted: whether a user item existed, the number of conversations, and the number of their items."""
 
     user_item: bool
     conversations: int

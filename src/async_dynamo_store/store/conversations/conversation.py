@@ -30,14 +30,13 @@ _POPPED_SECONDS = 60
 
 
 class Conversation:
-    """An append-only transcript of one user. Messages are JSON objects, as the agent's framework has them.
+    """An append-only transcript of one user. Messages are JSON objects in the format of the agent's framework.
 
-    `store.conversation(user_id, conversation_id)` gives it and sends nothing. Many writers may append at once, in
-    many processes: no message is lost, and none is stored twice. Those of one store are in the order of the calls, each
-    of which waits for those before it. A call may raise what those of the store raise, and `ConflictError` after
-    `store.forget()`.
+    `store.conversation(user_id, conversation_id)` returns it and sends nothing. Many writers in many processes can
+    append at once: no message is lost, and none is stored twice. Appends of one store are stored in the order of the
+    calls. Calls raise the store's errors, and `ConflictError` after `store.forget()`.
 
-    `created_at` is when the conversation began; None until that is known.
+    `created_at` is when the conversation began; None until it has been read.
     """
 
     def __init__(self, user_id: str, entries: Entries, log: Log, writer: Writer, under_way: UnderWay) -> None:
@@ -54,24 +53,24 @@ class Conversation:
         return f"{type(self).__name__}({self.id!r})"
 
     async def append(self, messages: Sequence[Message]) -> None:
-        """Store messages at the end, as one entry: all of them, or none.
+        """Store messages at the end, as one entry: all or none.
 
-        An append that has begun is finished even when its caller is cancelled. Raises TypeError for what is no list of
-        dicts and `UnsupportedValueError` for what is no JSON, before anything is sent.
+        An append that has begun is finished even when its caller is cancelled. Raises TypeError if the argument is not a
+        list of dicts, and `UnsupportedValueError` for values that are not JSON, before anything is sent.
         """
         checked = check_messages(messages)
         if checked:
             await self.store(NewEntry(packed(checked)))
 
     async def store(self, new: NewEntry) -> None:
-        """Store an entry; one whose storing has failed may be given again, and is stored once."""
+        """Store an entry. An entry that failed can be passed again and is stored only once."""
         root = await self._write(partial(self._writer.append, new))
         self.created_at = root.created_at
 
     async def messages(self, limit: int | None = None) -> list[Message]:
         """The messages, or the last `limit` of them, oldest first.
 
-        Raises ValueError for a negative limit, `UnreadableItemError` for items that others have put in their place.
+        Raises ValueError for a negative limit, `UnreadableItemError` for items that another program has put there.
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit is {limit}; give 0 or more, or None for all messages")
@@ -82,23 +81,23 @@ class Conversation:
     async def last_turns(
         self, n: int, *, max_bytes: int | None = None, max_tokens: Fits | None = None
     ) -> list[Message]:
-        """The last turns, at most `n`, as a model may be given them, oldest message first.
+        """The last turns, at most `n`, in a form that a model accepts, oldest message first.
 
         A turn begins with a user's message; a tool call is never without its output. `max_bytes` bounds the messages as
-        JSON. `max_tokens` is a function of the messages that says whether they are few enough, such as
-        `lambda messages: count(messages) <= 8000`. Turns that do not fit are left out, oldest first, each whole.
+        JSON. `max_tokens` is a function that receives messages and returns whether they fit, such as
+        `lambda messages: count(messages) <= 8000`. Whole turns are dropped, oldest first, until the rest fits.
         """
         messages = await self._reader.read(partial(self._messages, turns=n)) or []
         return last_turns(messages, n, max_bytes, max_tokens)
 
     async def pop(self) -> Message | None:
-        """Take the last message out and return it; None where there is none."""
+        """Remove the last message and return it; None if there is none."""
         return await self._write(self._pop)
 
     async def interrupted(self, heard: str) -> None:
-        """Cut the agent's last reply to the text of it that was heard, as when the user spoke over it.
+        """Shorten the agent's last reply to the part that was heard, after the user interrupted it.
 
-        Where there is no reply, nothing is written.
+        If there is no reply, nothing is written.
         """
         await self._write(partial(self._interrupted, heard))
 
