@@ -157,7 +157,7 @@ async def _find_item(config: DynamoDbConfig, user_id: str) -> Item | None:
     key = item_key(config, Keys(config).of(user_id))
     async with open_client(config) as client:
         parameters = {"TableName": config.table_name, "Key": key, "ConsistentRead": True}
-        answer = await client.in_time(lambda: client.call("get_item", parameters))
+        answer = await client.within_timeout(lambda: client.call("get_item", parameters))
     return answer.get("Item")
 
 

@@ -99,7 +99,7 @@ class Client:
             report.read(answer)
             return answer
 
-    async def in_time(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    async def within_timeout(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run an operation whose calls together take at most `timeout_seconds`.
 
         Raises `UnavailableError` when they take longer.

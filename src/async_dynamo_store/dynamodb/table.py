@@ -65,12 +65,12 @@ class Table:
         """One operation within its budget; one that finds no table makes it first."""
         checked = partial(self._checked, operation)
         try:
-            return await self._client.in_time(checked)
+            return await self._client.within_timeout(checked)
         except TableNotFoundError:
             if not self._definition.may_create:
                 raise
             await self.ensure()
-        return await self._client.in_time(checked)
+        return await self._client.within_timeout(checked)
 
     async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""

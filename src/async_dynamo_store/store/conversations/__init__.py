@@ -83,7 +83,7 @@ class Conversations:
 
     async def _remove_all(self, user_key: str) -> tuple[int, int]:
         roots = items = 0
-        log = Log(self._client, self._client.in_time, self._table_name, user_key)
+        log = Log(self._client, self._client.within_timeout, self._table_name, user_key)
         found = 1
         while found:
             found = 0
