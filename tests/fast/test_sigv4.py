@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from unittest.mock import patch
 
 import pytest
+import time_machine
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -33,7 +33,7 @@ def test_signs_as_botocore_does(
     access: str, secret: str, region: str, headers: dict[str, str], body: bytes
 ) -> None:
     request = AWSRequest("POST", "https://dynamodb.example.com/", headers=headers, data=body)
-    with patch("botocore.auth.get_current_datetime", return_value=MOMENT.replace(tzinfo=None)):
+    with time_machine.travel(MOMENT, tick=False):
         SigV4Auth(Credentials(access, secret), "dynamodb", region).add_auth(request)
 
     ours = {name.lower(): value for name, value in headers.items()}
