@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from threading import Thread
 
 HOST = "127.0.0.1"
+
+
+def leave_out_the_reaper() -> None:
+    """Once a minute it would delete expired items, in the middle of a test, and some that DynamoDB never deletes."""
+    start = Thread.start
+
+    def start_all_others(thread: Thread) -> None:
+        if thread.name != "dynamodb-ttl-reaper":
+            start(thread)
+
+    Thread.start = start_all_others  # type: ignore[assignment]
 
 
 def main(port: str) -> None:
@@ -18,6 +30,7 @@ def main(port: str) -> None:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
+    leave_out_the_reaper()
     from ministack.app import main as serve
 
     del sys.argv[1:]
