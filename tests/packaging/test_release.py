@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from os.path import relpath
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ PAGE = ROOT / "docs" / "licenses.md"
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `make sbom licenses` has worked, with the tools of this environment."""
     folder = tmp_path_factory.mktemp("release")
-    venv = TOOLS.parent
+    venv = Path(
+        relpath(TOOLS.parent, ROOT)
+    )  # make takes no target with a space in it, as the folder's name may have
     folder.joinpath("licenses.md").write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     places = {"VENV": venv, "DIST": folder, "SHIPPED": folder / "shipped", "LICENSES": folder / "licenses.md"}
     variables = [f"{name}={path}" for name, path in places.items()]
