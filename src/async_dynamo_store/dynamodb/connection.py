@@ -108,7 +108,7 @@ class Connection:
     async def close(self) -> None:
         """Close the client, or stop opening it.
 
-        Calls under way end first: botocore would try them again, on connections that nobody closes.
+        Pending calls end first: botocore would retry them on connections that nobody closes.
         """
         self.is_closing = True
         while not self.opening.done():

@@ -1,4 +1,4 @@
-"""Getting credentials: a step of its own before each request, in which every failure is a `CredentialsError`.
+"""Resolves credentials before each request; every failure is a `CredentialsError`.
 
 botocore lets each source of credentials fail in its own way: `FileNotFoundError` for a token file, `JSONDecodeError` for
 a process, `ClientError` for STS. Here each becomes one sentence that names the source and says what to do. What the
@@ -136,7 +136,7 @@ def end_process(opening: asyncio.Task[None]) -> bool:
     values = (value for frame in _frames(opening) for value in frame.f_locals.values())
     process = next((value for value in values if isinstance(value, asyncio.subprocess.Process)), None)
     if process:
-        # kill() would not do: a process of its own may hold its pipes open.
+        # kill() is not enough: a child of the process may hold its pipes open.
         cast("Any", process)._transport.close()  # noqa: SLF001
     return process is not None
 

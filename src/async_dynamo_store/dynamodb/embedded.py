@@ -130,7 +130,7 @@ def _make_server() -> BaseWSGIServer:
             """Say nothing: the store has its own log."""
 
         def send_header(self, keyword: str, value: str) -> None:
-            # moto names a server of its own; strict HTTP clients refuse an answer that names two.
+            # moto adds its own Server header; strict HTTP clients refuse an answer with two.
             if keyword != "Server" or not value.startswith("Werkzeug"):
                 super().send_header(keyword, value)
 

@@ -96,7 +96,7 @@ class AlexaVerifier:
         return signer
 
     def _download(self, url: URL) -> asyncio.Task[_Signer]:
-        """The download under way in this event loop, or a new one: however many wait, there is one."""
+        """The pending download of this event loop, or a new one: all callers share it."""
         loop = asyncio.get_running_loop()
         task = self._downloads.get(url)
         if task is None or task.get_loop() is not loop:

@@ -41,9 +41,9 @@ class StoreLifetime:
             await self._store.__aenter__()
 
     async def end(self) -> None:
-        """The server shuts down: finish the writes under way, and close the client.
+        """The server shuts down: finish pending writes and close the client.
 
-        A server that starts again opens it anew.
+        A server that starts again opens a new one.
         """
         self._closings.pop(asyncio.get_running_loop(), None)
         if self._store:

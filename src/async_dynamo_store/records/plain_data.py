@@ -56,7 +56,7 @@ class PlainData:
         """A dict has no defaults."""
 
     def loaded_value(self, baseline: Prints, keys: DataKeys) -> None:
-        """A dict makes no values of its own."""
+        """A dict creates no values itself."""
 
     def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
         """The keys that have changed, and those that have to be looked at."""

@@ -254,7 +254,7 @@ class Items:
         return False
 
     def has_many_stale(self, item: Item, now: datetime) -> bool:
-        """Whether so much of the bookkeeping is out of date that it is worth a write of its own.
+        """Whether enough of the bookkeeping is outdated to justify a write.
 
         A save removes it in passing; a user who is only ever changed by single values has no saves.
         """

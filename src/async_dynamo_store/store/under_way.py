@@ -1,4 +1,4 @@
-"""The life of the writes under way: finished when their caller is cancelled, and waited for before the client closes."""
+"""Pending writes: finished if their caller is cancelled, and awaited before the client closes."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class UnderWay:
             raise
 
     def begin(self, write: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
-        """A write in a task of its own."""
+        """A write in a separate task."""
         task = asyncio.create_task(write)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return task
 
     async def until_saved(self, record: Hashable) -> None:
-        """Wait for the save of a record that is under way."""
+        """Wait for a record's pending save."""
         while saving := self._saves.get(record):
             await asyncio.wait([saving])
 
     async def save(
         self, record: Hashable, write: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
     ) -> None:
-        """Run the save of a record in the caller's task, and call `done` when nothing of it is under way any more.
+        """Run the save of a record in the caller's task, and call `done` when nothing of it is pending.
 
         When the task is cancelled, the save is made by one that nobody cancels: it may have been made or not, and
         is safe to be sent again.

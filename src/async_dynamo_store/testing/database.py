@@ -238,7 +238,7 @@ def warm_up() -> None:
         async with AsyncDynamoStore(config) as store:
             await store.ensure_table()
 
-    # In a thread of its own, as the event loop of this one is pytest's.
+    # In a separate thread, because pytest owns the event loop of this one.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, first_request()).result()
 

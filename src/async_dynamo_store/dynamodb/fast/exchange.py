@@ -77,7 +77,7 @@ class Exchanges:
         return answer
 
     def end(self) -> None:
-        """Leave the connector as it was; exchanges under way are finished."""
+        """Leave the connector unchanged; pending exchanges are finished."""
         self._connector.restore()
 
 
@@ -85,7 +85,7 @@ class _State(Enum):
     """Who reads what the connection receives."""
 
     IDLE = auto()
-    """No exchange is under way: aiohttp."""
+    """No exchange is pending: aiohttp."""
     PLAIN = auto()
     """The answer looks plain so far: the exchange."""
     PARSED = auto()

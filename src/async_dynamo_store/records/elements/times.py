@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import Item, ItemPath
 
 WORTH_A_WRITE = 0.1
-"""A time that is only kept up to date gets a write of its own when it would move by more than this part of its span."""
+"""If only a time needs an update, it is written when it would move by more than this fraction of its span."""
 
 
 class Times:

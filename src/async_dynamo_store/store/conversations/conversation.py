@@ -1,4 +1,4 @@
-"""`Conversation`: what was said, message by message, in a table of its own."""
+"""`Conversation`: a transcript, message by message, in a separate table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Vapi: the messages with which it asks a backend who is calling, and for the results of tools (Vapi, 'Server events').
 
-Each tool call of a message is a turn of its own; their results go back in one answer.
+Each tool call of a message is a separate turn; their results go back in one answer.
 """
 
 from __future__ import annotations
