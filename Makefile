@@ -112,7 +112,7 @@ ministack:
 		echo "No ministack ('make $(MINISTACK)/ministack.stamp' says why): the tests run on the other engines." >&2
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) $(addprefix .venv-,$(PYTHONS)) $(LOWEST) $(MINISTACK) $(AGENTS) $(SHIPPED) .dynamodb-local .openai-agents .coverage .coverage.* \
+	rm -rf $(VENV) $(addprefix .venv-,$(PYTHONS)) $(LOWEST) $(MINISTACK) $(AGENTS) $(SHIPPED) .dynamodb-local .openai-agents .agents-coverage* .coverage .coverage.* \
 		.cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov site tests/interop/node/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
