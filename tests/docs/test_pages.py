@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from tests.pages import (
     running,
     write_project,
 )
+from tests.pytest_runs import passed, run_pytest
 
 pytestmark = pytest.mark.one_engine
 
@@ -101,13 +100,8 @@ def test_a_handler_that_raises_is_found(tmp_path: Path, default_chain: Engine) -
 @pytest.mark.parametrize("page", WITH_TESTS, ids=page_id)
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path, default_chain: Engine) -> None:
     files = write_project(page, tmp_path, default_chain.endpoint_url)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--rootdir", tmp_path, tmp_path], capture_output=True, text=True, check=False
-    )
     tests = sum(len(re.findall(r"^(?:async )?def test_", source, re.MULTILINE)) for source in files.values())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{tests} passed" in done.stdout
+    assert passed(run_pytest("--rootdir", tmp_path, tmp_path)) == tests
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 import async_dynamo_store.testing
+from tests.pytest_runs import passed, run_pytest
 
 pytestmark = pytest.mark.server
 
@@ -19,19 +18,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "tested_skill"
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 HEAVY = ("aioboto3", "boto3", "botocore", "moto", "pydantic", "async_dynamo_store.store")
-
-
-def run_pytest(*arguments: str | Path) -> str:
-    """The report of a pytest run in which nothing failed."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def passed(report: str) -> int:
-    (count,) = re.findall(r"(\d+) passed", report)
-    return int(count)
 
 
 def test_pytest_finds_the_plugin() -> None:

@@ -8,32 +8,36 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from async_dynamo_store import DynamoDbConfig
-from tests.testing.test_plugin import ROOT, passed, run_pytest
+from tests.pages import FILE, ROOT, Block, blocks
+from tests.pytest_runs import passed, run_pytest
 
 pytestmark = pytest.mark.server
 
 EXAMPLES = ROOT / "examples"
-NAMED = re.compile(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"try_it\.py\n```\n\n((?:    .*\n)+)")
 SETTINGS = {"VOICE_DB_TYPE": "embedded", "VOICE_DB_TABLE_NAME": "Users"}
 
 
-def page(name: str) -> str:
-    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+def page(name: str) -> tuple[str, list[Block]]:
+    path = ROOT / "docs" / f"{name}.md"
+    return path.read_text(encoding="utf-8"), blocks(path)
 
 
-def files(text: str) -> dict[str, str]:
-    """The files of a page, each as the last block with its name has it."""
-    return dict(NAMED.findall(text))
+def files(found: Iterable[Block]) -> dict[str, str]:
+    """The files that blocks of a page are, each as the last block with its name has it."""
+    named = [(FILE.match(block.source), block.source) for block in found]
+    return {name[1]: source[name.end() :] for name, source in named if name}
 
 
-SKILL, PHONE = page("tutorial-skill"), page("tutorial-phone-agent")
+(SKILL, OF_SKILL), (PHONE, OF_PHONE) = page("tutorial-skill"), page("tutorial-phone-agent")
 FIRST, SECOND = SKILL.split("## 4. Finish the skill")
+OF_FIRST = [block for block in OF_SKILL if block.line < FIRST.count("\n")]
 
 
 def project(directory: Path, sources: dict[str, str]) -> Path:
@@ -53,9 +57,9 @@ def run(script: Path, settings: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("sources", "part", "settings"),
     [
-        pytest.param(files(FIRST), FIRST, {}, id="ten lines"),
-        pytest.param(files(SKILL), SECOND, SETTINGS, id="skill"),
-        pytest.param(files(PHONE), PHONE, SETTINGS, id="phone"),
+        pytest.param(files(OF_FIRST), FIRST, {}, id="ten lines"),
+        pytest.param(files(OF_SKILL), SECOND, SETTINGS, id="skill"),
+        pytest.param(files(OF_PHONE), PHONE, SETTINGS, id="phone"),
     ],
 )
 def test_it_says_what_the_page_shows(
@@ -66,11 +70,11 @@ def test_it_says_what_the_page_shows(
 
 
 def test_the_line_behind_vapi_runs(tmp_path: Path) -> None:
-    run(project(tmp_path, files(PHONE)) / "vapi.py", {})
+    run(project(tmp_path, files(OF_PHONE)) / "vapi.py", {})
 
 
 def test_the_settings_of_the_phone_line_are_those_of_the_agent(tmp_path: Path) -> None:
-    sources = files(PHONE)
+    sources = files(OF_PHONE)
     show = "from agent import app; print(app.store.config.model_dump_json())"
     agents = run(project(tmp_path, sources | {"show.py": show}) / "show.py", {})
     assert (
@@ -81,7 +85,7 @@ def test_the_settings_of_the_phone_line_are_those_of_the_agent(tmp_path: Path) -
 
 def test_the_page_has_the_files_of_the_example() -> None:
     example = EXAMPLES / "lambda"
-    sources = files(SKILL)
+    sources = files(OF_SKILL)
     assert sources["template.yaml"] == (example / "template.yaml").read_text("utf-8")
     assert sources["requirements.txt"] in (example / "requirements.txt").read_text("utf-8")
     (model,) = re.findall(r"^```json\n(.*?)^```$", SKILL, re.MULTILINE | re.DOTALL)
@@ -89,24 +93,24 @@ def test_the_page_has_the_files_of_the_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "path"),
-    [(SKILL, "skill.py", "lambda/skill.py"), (PHONE, "agent.py", "phone_agent/agent.py")],
+    ("found", "name", "path"),
+    [(OF_SKILL, "skill.py", "lambda/skill.py"), (OF_PHONE, "agent.py", "phone_agent/agent.py")],
 )
-def test_the_page_has_the_code_of_the_example(text: str, name: str, path: str) -> None:
+def test_the_page_has_the_code_of_the_example(found: list[Block], name: str, path: str) -> None:
     handlers = (EXAMPLES / path).read_text("utf-8").partition("@app")[2]
-    assert files(text)[name].partition("@app")[2] == handlers.replace("list[dict[str, Any]]", "list[dict]")
+    assert files(found)[name].partition("@app")[2] == handlers.replace("list[dict[str, Any]]", "list[dict]")
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "path"),
-    [(SKILL, "test_skill.py", "lambda"), (PHONE, "test_agent.py", "phone_agent")],
+    ("found", "name", "path"),
+    [(OF_SKILL, "test_skill.py", "lambda"), (OF_PHONE, "test_agent.py", "phone_agent")],
 )
-def test_the_page_has_tests_of_the_example(text: str, name: str, path: str) -> None:
+def test_the_page_has_tests_of_the_example(found: list[Block], name: str, path: str) -> None:
     example = (EXAMPLES / path / name).read_text("utf-8")
     untyped = re.sub(
         r": (VoiceDb|Traveller)\b|\) -> None(?=:)", lambda typed: ")" * typed[0].startswith(")"), example
     )
-    tests = re.findall(r"^async def test_.*?(?=\n\n\n|\Z)", files(text)[name], re.MULTILINE | re.DOTALL)
+    tests = re.findall(r"^async def test_.*?(?=\n\n\n|\Z)", files(found)[name], re.MULTILINE | re.DOTALL)
     assert tests
     assert [test for test in tests if test.strip() not in untyped] == []
 
@@ -120,5 +124,5 @@ def test_the_example_passes(path: str) -> None:
 def test_the_model_has_the_intents_of_the_skill() -> None:
     model = json.loads((EXAMPLES / "lambda" / "interaction-model.json").read_text("utf-8"))
     intents = {intent["name"] for intent in model["interactionModel"]["languageModel"]["intents"]}
-    handled = set(re.findall(r'"(\w+(?:\.\w+)?Intent)"', files(SKILL)["skill.py"]))
+    handled = set(re.findall(r'"(\w+(?:\.\w+)?Intent)"', files(OF_SKILL)["skill.py"]))
     assert handled <= intents
