@@ -21,6 +21,7 @@ from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import drop_hooks_of_moto
+from tests.soak import some
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -120,7 +121,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         engines = metafunc.config.stash[ENGINES]
         names: list[Any] = engines.of(metafunc.definition) or [None]
         if metafunc.definition.get_closest_marker("others_in_soak"):
-            names[:-1] = [pytest.param(name, marks=pytest.mark.soak) for name in names[:-1]]
+            names = some(names, names[-1])
         metafunc.parametrize("engine", names, indirect=True, scope="session")
 
 
@@ -210,13 +211,19 @@ def table_name(request: pytest.FixtureRequest, aws_config: dict[str, str]) -> It
 def default_chain(
     engine: Engine, aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
-    """The engine, as the AWS default chain finds it. The tables that are named as in the docs go with the test."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
-    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
+    """The engine, as the AWS default chain finds it. The tables that the test makes under names of the docs go with it."""
+    point_default_chain_at(aws_config, monkeypatch)
+    there = asyncio.run(tables(aws_config))
     yield engine
-    asyncio.run(drop_tables_of_the_docs(aws_config))
+    asyncio.run(drop_tables_of_the_docs(aws_config, there))
+
+
+def point_default_chain_at(aws_config: dict[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Set the variables by which the AWS default chain finds the engine."""
+    patch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
+    patch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
+    patch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
+    patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
 
 
 @pytest.fixture
@@ -241,12 +248,17 @@ async def drop_table(name: str, aws_config: dict[str, str]) -> None:
             await client.delete_table(TableName=name)
 
 
-async def drop_tables_of_the_docs(aws_config: dict[str, str]) -> None:
-    """Drop the tables that no fixture has named."""
+async def tables(aws_config: dict[str, str]) -> set[str]:
     async with open_client(aws_config) as client:
-        for name in (await client.list_tables())["TableNames"]:
-            if not re.search(r"-[0-9a-f]{12}\b", name):
-                await client.delete_table(TableName=name)
+        pages = client.get_paginator("list_tables").paginate()
+        return {name async for page in pages for name in page["TableNames"]}
+
+
+async def drop_tables_of_the_docs(aws_config: dict[str, str], kept: set[str]) -> None:
+    """Drop the tables that no fixture has named. `kept` were there before: DYNAMODB_ENDPOINT may have somebody's own."""
+    for name in await tables(aws_config) - kept:
+        if not re.search(r"-[0-9a-f]{12}\b", name):
+            await drop_table(name, aws_config)
 
 
 @pytest.fixture

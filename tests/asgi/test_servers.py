@@ -21,6 +21,7 @@ import pytest
 from async_dynamo_store import AsyncDynamoStore
 from tests.engine_process import HOST, free_port, wait_until_it_accepts
 from tests.faults.proxy import Fault, FaultProxy
+from tests.soak import some
 from tests.unit.requests.sample import sample
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.server]
@@ -50,11 +51,7 @@ SERVERS: dict[str, Callable[[str, int], list[str]]] = {
         str(port),
     ],
 }
-OTHERS_IN_SOAK = pytest.mark.parametrize(
-    "serve",
-    ["uvicorn", *(pytest.param(name, marks=pytest.mark.soak) for name in SERVERS if name != "uvicorn")],
-    indirect=True,
-)
+OTHERS_IN_SOAK = pytest.mark.parametrize("serve", some(SERVERS, "uvicorn"), indirect=True)
 Store = AsyncDynamoStore[Any]
 
 

@@ -17,6 +17,7 @@ import aioboto3
 import pytest
 
 from async_dynamo_store import AsyncDynamoStore, CredentialsError, StoreClosedError, UnavailableError
+from tests.conftest import point_default_chain_at
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import Fault, FaultProxy
 
@@ -171,10 +172,7 @@ async def test_a_users_own_session_gives_the_credentials(
 async def test_the_environment_gives_all_of_it(
     table_name: str, aws_config: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws_config["access_key_id"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws_config["secret_access_key"])
-    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_config["region"])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws_config["endpoint_url"])
+    point_default_chain_at(aws_config, monkeypatch)
     async with AsyncDynamoStore(table_name) as store:
         assert await store.increment("u1", "n") == 1
 

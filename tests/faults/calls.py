@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-import pytest
-
 from async_dynamo_store import AsyncDynamoStore, UserRecord
 from async_dynamo_store.config import OnConflict
-from tests.faults.proxy import Fault
 
 Data = dict[str, Any]
 Run = Callable[[AsyncDynamoStore, str], Awaitable[Any]]
 
 MODES: tuple[OnConflict, ...] = get_args(OnConflict)
 ADA: Data = {"score": 10, "city": "Oslo", "pets": {"cat": 1, "dog": 2}, "tags": ["a"]}
-
-
-def some(faults: Iterable[Fault], *of_every_run: Fault) -> list[Any]:
-    """The faults as parameters; those that are not of every run are of `make soak`."""
-    return [pytest.param(fault, marks=() if fault in of_every_run else pytest.mark.soak) for fault in faults]
 
 
 @dataclass(frozen=True)

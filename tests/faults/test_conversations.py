@@ -28,9 +28,9 @@ from async_dynamo_store import (
     ThrottledError,
     UnavailableError,
 )
-from tests.faults.calls import some
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import open_store, straight
+from tests.soak import some
 
 Message = dict[str, Any]
 Run = Callable[[AsyncDynamoStore[Any], str], Awaitable[Any]]
@@ -177,7 +177,7 @@ class Case:
 EachCase = Callable[[float, Callable[[Case], Awaitable[None]]], Awaitable[None]]
 
 
-@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.soak)], ids=["fast", "stock"])
+@pytest.fixture(params=some([True, False], True), ids=["fast", "stock"])
 async def each_case(
     request: pytest.FixtureRequest, aws_config: dict[str, str], proxy: FaultProxy, table_name: str
 ) -> AsyncIterator[EachCase]:

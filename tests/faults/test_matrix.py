@@ -22,9 +22,10 @@ import pytest
 
 from async_dynamo_store import AsyncDynamoStore, ConflictError, ThrottledError, UnavailableError
 from async_dynamo_store.config import OnConflict
-from tests.faults.calls import CALLS, MODES, WRITES, Call, Data, some
+from tests.faults.calls import CALLS, MODES, WRITES, Call, Data
 from tests.faults.proxy import Exchange, Fault, FaultProxy, Hook, Rule
 from tests.faults.table import UsersTable, open_store
+from tests.soak import some
 
 BEFORE = [Fault.reset_before, Fault.drop_before, Fault.server_error, Fault.throttle, Fault.throttle_rate]
 AFTER = [Fault.reset_answer, Fault.drop_answer, Fault.half_answer, Fault.server_error_after]
@@ -34,10 +35,8 @@ LOST = [Fault.drop_answer, Fault.server_error_after]
 
 both_ways = pytest.mark.parametrize(
     "store_options",
-    [
-        pytest.param({"accelerate": True}, id="fast"),
-        pytest.param({"accelerate": False}, id="stock", marks=pytest.mark.soak),
-    ],
+    some([{"accelerate": True}, {"accelerate": False}], {"accelerate": True}),
+    ids=["fast", "stock"],
     indirect=True,
 )
 

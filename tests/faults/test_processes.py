@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.process import USERS, Told, run_turns
 from tests.faults.proxy import Fault, FaultProxy
+from tests.soak import some
 
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
@@ -60,7 +61,7 @@ async def check_sums(users: UsersTable, told: list[Told]) -> None:
                 assert data["last"][f"of {number}"] == process.last[user_id]
 
 
-@pytest.mark.parametrize("turns", [100, pytest.param(5000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("turns", some([100, 5000], 100))
 async def test_what_was_acknowledged_is_stored(
     turns: int, pool: ProcessPoolExecutor, users: UsersTable, aws_config: dict[str, str]
 ) -> None:
@@ -70,7 +71,7 @@ async def test_what_was_acknowledged_is_stored(
     await check_sums(users, told)
 
 
-@pytest.mark.parametrize("turns", [50, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("turns", some([50, 1000], 50))
 async def test_what_was_acknowledged_on_a_bad_network_is_stored(
     turns: int,
     pool: ProcessPoolExecutor,

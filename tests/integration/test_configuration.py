@@ -24,6 +24,7 @@ from async_dynamo_store import (
     VoiceApp,
 )
 from async_dynamo_store.voice.requests import parse_request
+from tests.conftest import point_default_chain_at
 from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import MakeApp, Stored, alexa, operations, spoken
 
@@ -66,10 +67,7 @@ def from_env_file(patch: pytest.MonkeyPatch, table: str, aws: dict[str, str]) ->
 
 
 def default_chain(patch: pytest.MonkeyPatch, table: str, aws: dict[str, str]) -> VoiceApp[Any]:
-    patch.setenv("AWS_ACCESS_KEY_ID", aws["access_key_id"])
-    patch.setenv("AWS_SECRET_ACCESS_KEY", aws["secret_access_key"])
-    patch.setenv("AWS_DEFAULT_REGION", aws["region"])
-    patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws["endpoint_url"])
+    point_default_chain_at(aws, patch)
     return VoiceApp({"db": table})
 
 
