@@ -1,4 +1,4 @@
-"""Certificate authorities and certificates such as Amazon's, good and bad ones."""
+"""Certificate authorities and certificates: such as Amazon's, good and bad ones, and those of the tests' own servers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ALEXA = "echo-api.amazon.com"
 DAY = timedelta(days=1)
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -40,6 +42,12 @@ class Issued:
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
     def sign(self, body: bytes, algorithm: hashes.HashAlgorithm | None = None) -> str:
         """The body's signature as Alexa writes it."""
         assert isinstance(self.key, rsa.RSAPrivateKey)
@@ -50,12 +58,20 @@ class Issued:
 
 def authority(name: str, issuer: Issued | None = None, **validity: datetime) -> Issued:
     """An authority that is its own root, or one that `issuer` stands for."""
-    return _issue(name, [], rsa_key(name), issuer, is_ca=True, **validity)
+    return _issue(name, [], rsa_key(name), issuer, SERVER, is_ca=True, **validity)
 
 
-def leaf(issuer: Issued, *names: str, key: Key | None = None, **validity: datetime) -> Issued:
-    """A certificate for `names`, without any for Alexa's."""
-    return _issue("leaf", list(names or [ALEXA]), key or rsa_key("leaf"), issuer, is_ca=False, **validity)
+def leaf(
+    issuer: Issued,
+    *names: str,
+    key: Key | None = None,
+    purpose: x509.ObjectIdentifier = SERVER,
+    **validity: datetime,
+) -> Issued:
+    """A certificate for `names` (hosts, or addresses), without any for Alexa's."""
+    return _issue(
+        "leaf", list(names or [ALEXA]), key or rsa_key("leaf"), issuer, purpose, is_ca=False, **validity
+    )
 
 
 def _issue(
@@ -63,6 +79,7 @@ def _issue(
     names: list[str],
     key: Key,
     issuer: Issued | None,
+    purpose: x509.ObjectIdentifier,
     *,
     is_ca: bool,
     not_before: datetime | None = None,
@@ -86,14 +103,21 @@ def _issue(
         .add_extension(_usage(is_ca), critical=True)
     )
     if names:
-        alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        alternatives = x509.SubjectAlternativeName(list(map(_alternative, names)))
+        purposes = x509.ExtendedKeyUsage([purpose])
         builder = builder.add_extension(alternatives, critical=False).add_extension(purposes, critical=False)
     return Issued(builder.sign(signer, hashes.SHA256()), key)
 
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _usage(is_ca: bool) -> x509.KeyUsage:
@@ -113,12 +137,9 @@ def _usage(is_ca: bool) -> x509.KeyUsage:
 @contextmanager
 def server_context(issued: Issued) -> Iterator[ssl.SSLContext]:
     """What a TLS server of that certificate needs."""
-    private = issued.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "server.pem"
-        file.write_bytes(private + issued.pem)
+        file.write_bytes(issued.key_pem + issued.pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         yield context
