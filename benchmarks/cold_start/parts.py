@@ -42,11 +42,7 @@ async def ready() -> None:
     lap("import aioboto3 and boto3, with boto3's resources and documentation")
     botocore_session: Any = import_module("aiobotocore.session").get_session()
     session = aioboto3.Session(botocore_session=botocore_session)
-    loader = botocore_session.get_component("data_loader")
-    for kind in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("dynamodb", kind)
-    for name in ("endpoints", "partitions"):
-        loader.load_data(name)
+    import_module("async_dynamo_store.dynamodb.connection").read_data(botocore_session)
     lap("read botocore's data: DynamoDB's model, the endpoints of all services")
     config = import_module("aiobotocore.config").AioConfig(parameter_validation=False)
     async with session.client("dynamodb", config=config) as client:

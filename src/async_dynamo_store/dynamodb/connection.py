@@ -22,6 +22,7 @@ from .hooks import check_answer, retry_conflicts
 
 if TYPE_CHECKING:
     import aioboto3
+    from aiobotocore.session import AioSession
     from types_aiobotocore_dynamodb import DynamoDBClient
 
     from async_dynamo_store.config import DynamoDbConfig
@@ -203,7 +204,6 @@ def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aio
     """The session, after everything is imported, and the data read, that a client of it needs."""
     import aioboto3
     from aiobotocore.session import get_session
-    from botocore.exceptions import DataNotFoundError
 
     import_module(".fast.path", __package__)
     import_module("encodings.idna")  # every look-up of a host's name uses it
@@ -211,14 +211,23 @@ def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aio
         return session
     botocore_session = get_session()
     made = aioboto3.Session(botocore_session=botocore_session, profile_name=profile)
-    # What is read once is kept. What is not there is missed by the client, if it needs it.
+    read_data(botocore_session)
+    return made
+
+
+def read_data(botocore_session: AioSession) -> None:
+    """Have botocore read what a client of DynamoDB needs of its data. The session keeps it.
+
+    If something is not there, a client that needs it raises.
+    """
+    from botocore.exceptions import DataNotFoundError
+
     loader = botocore_session.get_component("data_loader")
     with suppress(DataNotFoundError):
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model("dynamodb", kind)
         for name in ("endpoints", "partitions"):
             loader.load_data(name)
-    return made
 
 
 async def _in_thread(work: Callable[[], ResultT]) -> ResultT:
