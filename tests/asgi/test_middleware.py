@@ -531,6 +531,7 @@ async def test_how_a_turn_of_a_websocket_ends(store: Store, ends_by: str) -> Non
 async def test_an_endpoint_that_returns_while_a_task_of_its_own_waits(store: Store, leaves: bool) -> None:
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         assert await receive() == CONNECT
+        # ASGI's type says an awaitable; the middleware's is a coroutine.
         listeners.append(asyncio.create_task(receive()))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await connection.is_waited_for.wait()
         await send({"type": "websocket.accept"})

@@ -95,6 +95,7 @@ async def test_an_app_on_a_ready_store(db: dict[str, Any]) -> None:
 def test_a_ready_store_has_its_own_model_and_database(db: dict[str, Any]) -> None:
     store = AsyncDynamoStore(db)
     with pytest.raises(TypeError, match="data_model belongs to the store"):
+        # What is wrong is the test.
         VoiceApp(store=store, data_model=Profile)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     with pytest.raises(StoreError, match="has a database already"):
         VoiceApp({"db": db}, store=store)

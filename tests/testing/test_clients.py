@@ -271,13 +271,13 @@ async def test_a_tag_for_all_webhooks(quiz: Quiz) -> None:
 
 
 async def test_contexts_of_dialogflow_end_after_their_turns(quiz: Quiz) -> None:
-    def contexts(lifespan: int) -> dict[str, Any]:
+    def contexts(lifespan: int) -> dict[Platform, Any]:
         name = f"projects/test/agent/sessions/{client.session_id}/contexts/order"
         return {"dialogflow-es": {"outputContexts": [{"name": name, "lifespanCount": lifespan}]}}
 
     @quiz.app.intent("OrderIntent")
     async def order(turn: Turn) -> None:
-        turn.ask("What?", native=contexts(2))  # type: ignore[arg-type]
+        turn.ask("What?", native=contexts(2))
 
     async with DialogflowEs(quiz.app) as client:
         await client.intent("OrderIntent")

@@ -115,7 +115,7 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[[Command], 
             for name, annotation, default in _SHARED
         ]
         keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
-        run.__signature__ = inspect.Signature([*keywords, *shared])  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature([*keywords, *shared])  # type: ignore[attr-defined]  # Typer reads it
         app.command(name, **options)(run)
         return function
 

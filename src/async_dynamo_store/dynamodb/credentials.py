@@ -137,7 +137,7 @@ def end_process(opening: asyncio.Task[None]) -> bool:
     process = next((value for value in values if isinstance(value, asyncio.subprocess.Process)), None)
     if process:
         # kill() is not enough: a child of the process may hold its pipes open.
-        cast("Any", process)._transport.close()  # noqa: SLF001
+        cast("Any", process)._transport.close()  # noqa: SLF001 - asyncio closes the pipes in no other way
     return process is not None
 
 

@@ -87,7 +87,7 @@ class Recorder:
                 left = len(messages)
                 is_save_wanted, self._is_save_wanted = self._is_save_wanted, False
                 for entry in _entries(messages):
-                    await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023
+                    await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023 - awaited before the next one
                 left = 0
                 # A user who cannot be saved now keeps no messages waiting.
                 if is_save_wanted and self._save and not await _done(self._save, "the user"):

@@ -197,6 +197,7 @@ def response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> 
     """An answer as aiobotocore hands it to botocore's parser."""
     from aiobotocore.awsrequest import AioAWSResponse
 
+    # What it would read the body from is not asked: `_content` is there.
     read: Any = AioAWSResponse(url, status, headers, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     read._content = body
     return read

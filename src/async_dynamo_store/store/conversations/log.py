@@ -107,7 +107,7 @@ class Log:
         """The user's items whose sort keys begin with `prefix`, in their order, a page at a time. Each page has its own time budget."""
         start: Item | None = None
         while True:
-            page = await self.operate(lambda: self._page(prefix, start, newest_first, limit, keys_only))  # noqa: B023
+            page = await self.operate(lambda: self._page(prefix, start, newest_first, limit, keys_only))  # noqa: B023 - awaited here
             yield page["Items"]
             start = page.get("LastEvaluatedKey")
             if start is None:
