@@ -17,10 +17,9 @@ from typer.testing import CliRunner
 from async_dynamo_store import AsyncDynamoStore, AwsConfig, DynamoDbConfig
 from async_dynamo_store.cli.commands import commands
 from async_dynamo_store.dynamodb.policy import iam_policy
+from tests.integration.cli import COMMAND
 
 pytestmark = pytest.mark.one_engine
-
-COMMAND = [sys.executable, "-c", "from async_dynamo_store.cli import main; main()"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
