@@ -211,6 +211,17 @@ def test_the_comparison_has_the_processor_times_of_the_result_files(row: str, fi
     assert told == {title: measured.get(COLUMNS.get(title, ""), "not measured") for title in told}
 
 
+def test_the_times_of_moving_all_users_are_those_of_the_result_file() -> None:
+    result = json.loads((ROOT / "benchmarks/results/transfer.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| .+ \| (\d+) \| (\d+) \| (\d+) MB \|$", page, re.MULTILINE)
+    assert told == [
+        tuple(f"{row[name]:.0f}" for name in ("seconds", "users_per_second", "megabytes"))
+        for row in result["rows"]
+    ]
+    assert f"{result['users']:,} users of {result['item_bytes']:,} bytes" in page
+
+
 def test_the_plot_is_there_and_the_page_is_short() -> None:
     (plot,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert (ROOT / plot).is_file()
