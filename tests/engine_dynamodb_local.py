@@ -55,6 +55,8 @@ def command(port: int) -> list[str]:
     """The command line that serves it from memory on the port."""
     return [
         "java",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         f"-Djava.library.path={HOME / 'DynamoDBLocal_lib'}",
         "-jar",
         str(HOME / "DynamoDBLocal.jar"),

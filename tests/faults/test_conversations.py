@@ -1,8 +1,5 @@
 """Conversations on a bad network: every request of every call meets every fault, and random scripts of many writers.
 
-# Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
-
 What was acknowledged is there once, in its writer's order; what was refused is not there; what nobody was told about is
 there once, or not.
 """
@@ -31,6 +28,9 @@ from async_dynamo_store import (
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import open_store, straight
 from tests.soak import some
+
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 Message = dict[str, Any]
 Run = Callable[[AsyncDynamoStore[Any], str], Awaitable[Any]]

@@ -1,8 +1,5 @@
 """Random configurations, concurrent changes, faults and deletes: what was acknowledged is stored, and nothing else is.
 
-# Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
-
 Each change leaves a mark of its own. After each group of concurrent changes, the marks that are stored have to be those of
 some order in which the changes were made one after the other.
 """
@@ -41,6 +38,9 @@ from tests.unit.requests.sample import sample
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
+
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 USER = "ada"
 UNTOLD = (UnavailableError, ThrottledError)

@@ -1,8 +1,5 @@
 """Every request of every store call meets every fault.
 
-# Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
-
 The item that is stored afterwards is one that a correct sequential history leaves: the call happened once, or,
 where it raised, once or not at all. The calls of one test run at the same time, each on a user of its own; what
 fails names its call in a note.
@@ -26,6 +23,9 @@ from tests.faults.calls import CALLS, MODES, WRITES, Call, Data
 from tests.faults.proxy import Exchange, Fault, FaultProxy, Hook, Rule
 from tests.faults.table import UsersTable, open_store
 from tests.soak import some
+
+# Many requests of few lines, which other tests measure.
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
 
 BEFORE = [Fault.reset_before, Fault.drop_before, Fault.server_error, Fault.throttle, Fault.throttle_rate]
 AFTER = [Fault.reset_answer, Fault.drop_answer, Fault.half_answer, Fault.server_error_after]
