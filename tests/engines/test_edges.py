@@ -192,7 +192,7 @@ async def test_ensure_table_mends_a_time_to_live_that_was_never_switched_on(
     other = make_store(ttl=TTL | {"attribute": "until"})
     assert (await other.ensure_table()).ttl is None
     assert (
-        "has its time to live on the attribute 'expires', and the configuration's ttl has 'until'"
+        "uses the attribute 'expires', but the configuration's ttl uses 'until'"
         in caplog.text
     )
 
