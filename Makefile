@@ -14,6 +14,9 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 # Those of the agents' frameworks are large, and have an environment of their own.
+# Tests start many processes, each of which would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 COMMA := ,
 OF_EXTRAS := asgi cli embedded fastapi lambda otel testing
 EXTRAS := $(addprefix --extra ,$(OF_EXTRAS))
