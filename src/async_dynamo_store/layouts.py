@@ -56,7 +56,7 @@ class Layout:
                 column = f" and attributes_column={attribute!r}" if name == "ask-sdk" else ""
                 raise UnreadableItemError(
                     f"the stored item has the attribute {attribute!r}, as the layout {name!r} writes it, and"
-                    f" none of this layout's ({self.data[0]!r}). The item is left as it is: set layout={name!r}{column}",
+                    f" none of this layout's ({self.data[0]!r}). The item is left unchanged: set layout={name!r}{column}",
                     attribute,
                 )
 

@@ -145,9 +145,9 @@ async def test_a_table_with_other_keys(make_store: MakeStore, table: Table, tabl
 @pytest.mark.parametrize(
     ("messages", "error", "text"),
     [
-        ({"role": "user"}, TypeError, "give a list of messages, and not a dict"),
-        ("hello", TypeError, "give a list of messages, and not a str"),
-        (["hello"], TypeError, r"messages\[0\] is of the type str"),
+        ({"role": "user"}, TypeError, "give a list of messages, not a dict"),
+        ("hello", TypeError, "give a list of messages, not a str"),
+        (["hello"], TypeError, r"messages\[0\] is of type str"),
         ([{"a": float("nan")}], UnsupportedValueError, r"messages\[0\]"),
         ([{"a": object()}], UnsupportedValueError, r"messages\[0\]"),
         ([{1: 2}], UnsupportedValueError, r"messages\[0\]"),
@@ -268,11 +268,11 @@ async def test_an_entry_whose_parts_are_gone_is_told(
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"token": None}, "not as this library writes it"),
-        ({"parts": {"S": "x"}}, "not as this library writes it"),
-        ({"createdAt": {"S": "then"}}, "not as this library writes it"),
-        ({"messages": {"S": "no JSON"}}, "not as this library writes it"),
-        ({"messages": {"B": b"no zlib"}}, "not as this library writes it"),
+        ({"token": None}, "does not have the form that this library writes"),
+        ({"parts": {"S": "x"}}, "does not have the form that this library writes"),
+        ({"createdAt": {"S": "then"}}, "does not have the form that this library writes"),
+        ({"messages": {"S": "no JSON"}}, "does not have the form that this library writes"),
+        ({"messages": {"B": b"no zlib"}}, "does not have the form that this library writes"),
     ],
 )
 async def test_what_others_have_put_there_is_told(
@@ -487,7 +487,7 @@ async def test_what_is_read_while_it_is_cleared_is_read_again(
         await conversation.append(says("again"))
 
     proxy.fail("Query", None, times=3, after=clear_and_go_on)
-    with pytest.raises(UnavailableError, match="cleared each time"):
+    with pytest.raises(UnavailableError, match="cleared during each attempt"):
         await reader.messages()
     assert await texts(reader) == ["again"]
 
@@ -545,7 +545,7 @@ async def test_a_conversation_that_was_forgotten_takes_nothing_more(
     await elsewhere.append(says("2"))
     await store.forget("ada")
     for each in (conversation, elsewhere, elsewhere):
-        with pytest.raises(ConflictError, match=r"take a new store\.conversation"):
+        with pytest.raises(ConflictError, match=r"get a new store\.conversation"):
             await each.append(says("3"))
     assert await items(table) == []
     await store.conversation("ada", "call 1").append(says("4"))

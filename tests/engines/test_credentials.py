@@ -270,7 +270,7 @@ async def test_a_source_that_works(
         pytest.param(
             container,
             json_answer(**KEYS | {"Expiration": PAST}),
-            "from the container's credentials endpoint (ECS, EKS Pod Identity): what it gave has expired. Check the task's",
+            "from the container's credentials endpoint (ECS, EKS Pod Identity): its credentials have expired. Check the task's",
             id="container, expired",
         ),
         pytest.param(container, nobody, "endpoint (ECS, EKS Pod Identity): it failed", id="container, 404"),
@@ -301,7 +301,7 @@ async def test_a_source_that_works(
         pytest.param(
             process("print('no JSON')"),
             nobody,
-            "credential_process of the AWS profile 'voice': what it gave is not JSON. Run the command",
+            "credential_process of the AWS profile 'voice': its output is not JSON. Run the command",
             id="process, no JSON",
         ),
         pytest.param(
@@ -314,7 +314,7 @@ async def test_a_source_that_works(
             printing(Version=2), nobody, "credential_process of the AWS profile", id="process, version"
         ),
         pytest.param(
-            printing(**GOOD_PROCESS | {"Expiration": PAST}), nobody, "has expired", id="process, expired"
+            printing(**GOOD_PROCESS | {"Expiration": PAST}), nobody, "have expired", id="process, expired"
         ),
         pytest.param(
             process(f"import sys; sys.exit({PRIVATE!r})"),
@@ -363,7 +363,7 @@ async def test_a_source_that_works(
             id="role, denied",
         ),
         pytest.param(role(sso(None)), nobody, "Run `aws sso login", id="role, its source fails"),
-        pytest.param(instance, nobody, "No AWS credentials were found. On AWS give", id="instance, no role"),
+        pytest.param(instance, nobody, "No AWS credentials were found. On AWS, give", id="instance, no role"),
         pytest.param(
             environment(AWS_ACCESS_KEY_ID=PRIVATE),
             nobody,

@@ -191,10 +191,7 @@ async def test_ensure_table_mends_a_time_to_live_that_was_never_switched_on(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     other = make_store(ttl=TTL | {"attribute": "until"})
     assert (await other.ensure_table()).ttl is None
-    assert (
-        "has its time to live on the attribute 'expires', and the configuration's ttl has 'until'"
-        in caplog.text
-    )
+    assert "uses the attribute 'expires', but the configuration's ttl uses 'until'" in caplog.text
 
 
 def test_the_policy_has_what_ensure_table_needs_for_a_time_to_live() -> None:

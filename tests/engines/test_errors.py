@@ -118,15 +118,15 @@ BY_NAME = {"index_name": "by-name", "keys": [{"attribute_name": "city", "path": 
                     "An identity-based policy denies it explicitly",
                 ),
                 ("with an explicit deny in a permissions boundary", "A permissions boundary denies it"),
-                ("because no service control policy allows", "The service control policy has to allow it"),
-                ("because no VPC endpoint policy allows", "The VPC endpoint policy has to allow it"),
+                ("because no service control policy allows", "The service control policy must allow it"),
+                ("because no VPC endpoint policy allows", "The VPC endpoint policy must allow it"),
                 (f"with an explicit deny in {WORDS}", "Add it"),
             )
         ),
         pytest.param(
             lambda: refused("AccessDeniedException", f"KMS key access denied error: {WORDS} is disabled."),
             AccessDeniedError,
-            "may not use the KMS key of the table 'Users': it is disabled",
+            "cannot use the KMS key of the table 'Users': it is disabled",
             id="a KMS key that is disabled",
         ),
         *(
@@ -210,13 +210,13 @@ BY_NAME = {"index_name": "by-name", "keys": [{"attribute_name": "city", "path": 
         pytest.param(
             lambda: web.Response(text=f"<html>{WORDS}", content_type="text/html"),
             UnavailableError,
-            "is not DynamoDB (it sent text/html",
+            "is not from DynamoDB (content type: text/html",
             id="a page",
         ),
         pytest.param(
             lambda: web.Response(text=f"{{ {WORDS}", content_type=JSON),
             UnavailableError,
-            "sent no JSON",
+            "is not JSON",
             id="no JSON",
         ),
         pytest.param(
@@ -241,7 +241,7 @@ async def test_what_the_server_answers(
         error = await failure(store, our_log)
     assert type(error) is kind
     assert said in str(error)
-    if "is not DynamoDB" not in said:
+    if "is not from DynamoDB" not in said:
         assert error.__cause__ is not None
         assert error.__cause__ is not error
 
@@ -369,7 +369,7 @@ async def test_a_limit_of_tables_is_not_a_lack_of_capacity(code: str) -> None:
         canned(lambda operation: refused(codes[operation], WORDS)) as aws_config,
         store_at(aws_config) as store,
     ):
-        with pytest.raises(ThrottledError, match="an account has a limit of tables") as caught:
+        with pytest.raises(ThrottledError, match="AWS limits the tables of an account") as caught:
             await store.ensure_table()
     assert "capacity" not in str(caught.value)
 
@@ -466,9 +466,7 @@ async def test_an_endpoint_of_the_environment_that_is_none(
 ) -> None:
     monkeypatch.setenv(name, url)
     store = AsyncDynamoStore({"table_name": "Users", "aws_config": {"region": "eu-west-1"}})
-    with pytest.raises(
-        BackendError, match=r"is not the URL of one\. Set AWS_ENDPOINT_URL_DYNAMODB"
-    ) as caught:
+    with pytest.raises(BackendError, match=r"is not a valid URL\. Set AWS_ENDPOINT_URL_DYNAMODB") as caught:
         await store.load("u1")
     assert type(caught.value) is BackendError
     await store.aclose()
@@ -512,7 +510,7 @@ def test_a_session_that_cannot_be_used() -> None:
     ):
         AsyncDynamoStore("Users", session=synchronous)
     config = {"table_name": "Users", "aws_config": {"profile": "dev"}}
-    with pytest.raises(ValueError, match=r"leave profile out, and give it to the session"):
+    with pytest.raises(ValueError, match=r"omit aws_config\.profile and pass it to the session"):
         AsyncDynamoStore(config, session=aioboto3.Session())
 
 

@@ -323,7 +323,7 @@ class TestSingleValues:
             ready.unset("u1", path),
             ready.increment("u1", path),
         ):
-            with pytest.raises(ValueError, match="a path is keys"):
+            with pytest.raises(ValueError, match="a path consists of keys"):
                 await call
         assert operations(proxy) == []
 

@@ -230,7 +230,7 @@ async def test_aiohttp_itself_goes_on_with_the_connection() -> None:
 )
 async def test_a_session_that_is_traced_or_waits_without_end_is_refused(make: Callable[[], Any]) -> None:
     async with make() as session:
-        with pytest.raises(TypeError, match="traced, or waits without end"):
+        with pytest.raises(TypeError, match="traced or instrumented, or has no read timeout"):
             Exchanges(session, URL("http://127.0.0.1/"))
 
 

@@ -198,7 +198,7 @@ async def test_a_save_that_fails_after_its_turn_was_cancelled_is_logged(
 
     (logged,) = caplog.records
     assert logged.getMessage() == (
-        "A write whose caller was cancelled has failed: This user was deleted after the turn had loaded it."
+        "A write whose caller was cancelled failed: This user was deleted after the turn had loaded it."
         " Nothing was saved."
     )
     assert await users.data("ada") is None

@@ -220,7 +220,7 @@ def test_doctor_of_a_closed_fast_path_and_of_no_credentials(
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__ENDPOINT_URL", "http://127.0.0.1:9/path")
     monkeypatch.setenv("VOICE_DB_TIMEOUT_SECONDS", "1")
     checks = {check["name"]: check for check in invoke_json("doctor", exit_code=1)["checks"]}
-    assert checks["fast path"]["found"] == "closed: the endpoint has a path, or a signature of its own"
+    assert checks["fast path"]["found"] == "closed: the endpoint has a path, or requires a special signature"
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"VOICE_DB_AWS_CONFIG__{name}")
     assert levels(invoke_json("doctor", exit_code=1))["credentials"] == "red"

@@ -25,21 +25,21 @@ REFUSED: list[tuple[str, Any, str]] = [
     (
         "a datetime",
         {"when": dt.datetime(2026, 11, 26, tzinfo=dt.UTC)},
-        "session.data.when is of the",
+        "session.data.when is of type",
     ),
     (
         "a date in a list",
         {"days": [1, dt.date(2026, 11, 26)]},
-        "session.data.days[1] is of the type date",
+        "session.data.days[1] is of type date",
     ),
-    ("bytes", {"a": {"b": b"x"}}, "session.data.a.… is of the type bytes"),
-    ("a set", {"a": {1, 2}}, "session.data.a is of the type set"),
-    ("a UUID", {"a": uuid.UUID(int=1)}, "session.data.a is of the type UUID"),
-    ("a key that is a number", {"a": {7: "x"}}, "session.data.a is a dict with a key of the type int"),
-    ("infinity", {"a": math.inf}, "session.data.a is a number that JSON has not"),
-    ("a Decimal that is no number", {"a": Decimal("NaN")}, "session.data.a is a number that JSON has not"),
-    ("a dict that holds itself", ITSELF, "is deeper than 100 levels"),
-    ("a class", {"a": object}, "session.data.a is of the type type"),
+    ("bytes", {"a": {"b": b"x"}}, "session.data.a.… is of type bytes"),
+    ("a set", {"a": {1, 2}}, "session.data.a is of type set"),
+    ("a UUID", {"a": uuid.UUID(int=1)}, "session.data.a is of type UUID"),
+    ("a key that is a number", {"a": {7: "x"}}, "session.data.a is a dict with a key of type int"),
+    ("infinity", {"a": math.inf}, "session.data.a is NaN or infinity"),
+    ("a Decimal that is no number", {"a": Decimal("NaN")}, "session.data.a is NaN or infinity"),
+    ("a dict that holds itself", ITSELF, "is nested deeper than 100 levels"),
+    ("a class", {"a": object}, "session.data.a is of type type"),
 ]
 TAKEN: dict[str, Any] = {
     "text": "ü",
@@ -61,7 +61,7 @@ def test_what_is_no_json_is_named(data: Any, message: str) -> None:
     with pytest.raises(UnsupportedValueError) as refused:
         check_json(data, "session.data")
     assert message in str(refused.value)
-    assert "has to be JSON" in str(refused.value)
+    assert "must be JSON" in str(refused.value)
 
 
 def test_what_json_holds_is_taken() -> None:

@@ -576,8 +576,8 @@ def test_models_that_do_not_do(model: type[BaseModel], message: str) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Needy, r"Needy cannot be made without values \(name: Field required; age: Field required\)"),
-        (RootModel[list[int]], "cannot be made without values"),
+        (Needy, r"Needy cannot be created without values \(name: Field required; age: Field required\)"),
+        (RootModel[list[int]], "cannot be created without values"),
     ],
 )
 def test_models_that_do_not_do_for_new_users(model: type[BaseModel], message: str) -> None:

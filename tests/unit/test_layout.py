@@ -169,7 +169,7 @@ def test_read_map(stored: dict[str, Any], outcome: dict[str, Any] | str) -> None
     if isinstance(outcome, dict):
         assert read_map(item(stored), ("a", "b")) == item(outcome)
         return
-    with pytest.raises(UnreadableItemError, match="The item is left as it is") as caught:
+    with pytest.raises(UnreadableItemError, match="The item is left unchanged") as caught:
         read_map(item(stored), ("a", "b"))
     assert caught.value.attribute == outcome
 

@@ -96,9 +96,9 @@ REFUSED: list[tuple[dict[str, Any], DataPath, Any, str]] = [
     ({}, "score", "1", "score: only a number"),
     ({}, "a.b.score", None, "a.…: only a number"),
     ({}, "score", float("nan"), "score: DynamoDB has no NaN"),
-    ({"a": 5}, "a.score", 1, "a.…: int has no members to count in"),
+    ({"a": 5}, "a.score", 1, "a.…: int has no members"),
     ({"a": ["x"]}, "a.0", 1, "a.…: only a number can be incremented"),
-    ({"a": None}, "a.b.c", 1, "a.…: NoneType has no members to count in"),
+    ({"a": None}, "a.b.c", 1, "a.…: NoneType has no members"),
 ]
 
 
@@ -254,7 +254,7 @@ def test_append() -> None:
     talk.append("note", "c")
     assert talk.data == Talk(allLines=["a", "b"], note=["c"])
     for other, path in ((user, "a"), (talk, "name")):
-        with pytest.raises(UnsupportedValueError, match="only a list is appended to"):
+        with pytest.raises(UnsupportedValueError, match="append needs a list"):
             other.append(path, 1)
 
 

@@ -1,1 +1,1 @@
-"""The aioboto3 client: its lifetime, its deadline, its errors; the table, the IAM policy, the embedded engine."""
+"""The aioboto3 client, its lifetime, deadlines and errors; the table, the IAM policy and the embedded engine."""

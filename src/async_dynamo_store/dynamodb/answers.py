@@ -1,7 +1,7 @@
-"""What DynamoDB and botocore answer, as this library's errors.
+"""Maps errors of DynamoDB and botocore to this library's errors.
 
-One table for the codes that DynamoDB answers with, one for the exceptions that botocore raises: a new error is a
-row here and a class in `errors`.
+One table maps DynamoDB's error codes, another maps botocore's exceptions. A new error needs a row here and a class in
+`errors`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _POLICY = re.compile(
     r"(with an explicit deny in an?|because no) ((?:identity-based|resource-based|service control|resource control|session|VPC"
     r" endpoint) policy|permissions boundary)"
 )
-"""Which policy decided (IAM User Guide, 'Troubleshoot access denied error messages')."""
+"""The policy that denied access (IAM User Guide, 'Troubleshoot access denied error messages')."""
 CONFLICT_CODES = {"TransactionConflictException", "ReplicatedWriteConflictException"}
-"""A write that was not applied for another writer of the same item."""
+"""The codes for a write that was not applied because of another writer of the same item."""
 
 
 class ConditionFailed(Exception):
-    """The condition of a write does not hold; `item` is what is stored, None when nothing is."""
+    """The condition of a write is not met; `item` is the stored item, None if there is none."""
 
     def __init__(self, item: Item | None) -> None:
         super().__init__()
@@ -45,17 +45,17 @@ class ConditionFailed(Exception):
 
 
 class InvalidRequest(BackendError):
-    """DynamoDB found the request itself wrong (ValidationException), as it does when the table has another key schema."""
+    """DynamoDB refused the request as invalid (ValidationException), for example because of another key schema."""
 
 
 class TableInUse(BackendError):
-    """The table to be created exists, or is being created or deleted."""
+    """The table to create already exists, or is being created or deleted."""
 
 
 class _Answer(NamedTuple):
-    """An answer that is an error: the operation's name in the API, the table, and what DynamoDB said.
+    """An error response: the operation's name in the API, the table, and DynamoDB's message.
 
-    `names` are those that the configuration gives: a message may show them.
+    `names` are the names in the configuration; an error message may show them.
     """
 
     operation: str
@@ -69,7 +69,7 @@ class _Answer(NamedTuple):
 
 
 def _error(kind: type[BackendError], text: str) -> Callable[[_Answer], Exception]:
-    """Makes an error of this kind, with the fields of the answer filled in."""
+    """A function that creates an error of this kind and fills the fields of the response into its text."""
     return lambda answer: kind(text.format(**answer._asdict()))
 
 
@@ -77,19 +77,17 @@ def _access_denied(answer: _Answer) -> Exception:
     named = _NOT_AUTHORIZED.search(answer.message)
     if "KMS key" in answer.message and not named:
         return AccessDeniedError(
-            f"DynamoDB may not use the KMS key of the table {answer.table!r}: it is disabled, is to be deleted, or its key"
-            " policy refuses. Look at the key in the AWS console.",
+            f"DynamoDB cannot use the KMS key of the table {answer.table!r}: it is disabled, scheduled for deletion, or its key"
+            " policy denies access. Check the key in the AWS console.",
             "kms:Decrypt",
         )
     action = named.group(1) if named else f"dynamodb:{answer.operation}"
     decided, policy = match.groups() if (match := _POLICY.search(answer.message)) else ("", "")
     if decided.startswith("with"):
         article = "An" if decided.endswith("an") else "A"
-        advice = (
-            f"{article} {policy} denies it explicitly, and no other policy outweighs that: change that one."
-        )
+        advice = f"{article} {policy} denies it explicitly, and no other policy can override that: change this policy."
     elif policy not in ("", "identity-based policy"):
-        advice = f"The {policy} has to allow it, besides the role's policy."
+        advice = f"The {policy} must allow it, in addition to the role's policy."
     else:
         advice = "Add it to the role's policy."
     return AccessDeniedError(f"IAM does not allow {action} on the table {answer.table!r}. {advice}", action)
@@ -97,7 +95,7 @@ def _access_denied(answer: _Answer) -> Exception:
 
 def _too_large(answer: _Answer) -> Exception:
     return ItemTooLargeError(
-        "The user item would be over DynamoDB's 400 KB with what others have stored in it. Shorten it."
+        "The user item would exceed DynamoDB's 400 KB together with the data of other writers. Shorten it."
     )
 
 
@@ -183,11 +181,11 @@ _SCHEMA_WORDS = frozenset(
         "value",
     ]
 )
-"""Words of DynamoDB's that stand beside names in what it says of keys and indexes."""
+"""Words that DynamoDB uses in its messages about keys and indexes, besides names."""
 
 
 def _without_values(answer: _Answer) -> str:
-    """What DynamoDB said, up to where it may quote a user's data: names that the configuration gives are none."""
+    """DynamoDB's message without parts that may quote user data; names from the configuration are kept."""
     general, _, detail = answer.message.partition(": ")
     general = re.split(r"[\"'`\[({<=]", general, maxsplit=1)[0].strip(" .")
     words = (word.strip("[](){}.,;:") for word in detail.split())
@@ -198,8 +196,8 @@ def _without_values(answer: _Answer) -> str:
 
 def _limited(answer: _Answer) -> Exception:
     return ThrottledError(
-        f"AWS refused {answer.operation} on the table {answer.table!r} ({answer.code}): an account has a limit of tables, and of"
-        " table operations at once. Wait a minute and call ensure_table() again, or ask for more in Service Quotas."
+        f"AWS refused {answer.operation} on the table {answer.table!r} ({answer.code}): AWS limits the tables of an"
+        " account and concurrent table operations. Wait a minute and call ensure_table() again, or request more in Service Quotas."
     )
 
 
@@ -222,7 +220,7 @@ def _throttled(answer: _Answer) -> Exception:
 _conflict = _error(
     UnavailableError,
     "DynamoDB did not apply {operation} on the table {table!r} ({code}): another writer was writing the same item, on each of"
-    " {tries} tries. Try it again.",
+    " {tries} tries. Try again.",
 )
 _failed = _error(
     UnavailableError, "DynamoDB answered {operation} with {status} ({code}), on each of {tries} tries."
@@ -230,7 +228,7 @@ _failed = _error(
 _unknown = _error(
     BackendError,
     "DynamoDB answered {operation} on the table {table!r} with {code} ({status}). Check that the endpoint is DynamoDB's,"
-    " and look the code up in 'Error handling with DynamoDB' (AWS).",
+    " and look up the code in 'Error handling with DynamoDB' (AWS).",
 )
 
 _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
@@ -251,7 +249,9 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
     "RequestLimitExceeded": _throttled,
     "Throttling": _throttled,
     "ThrottlingException": _throttled,
-    "ResourceInUseException": _error(TableInUse, "The table {table!r} exists, or is being made or deleted."),
+    "ResourceInUseException": _error(
+        TableInUse, "The table {table!r} exists, or is being created or deleted."
+    ),
     "ResourceNotFoundException": _error(
         TableNotFoundError,
         "There is no table {table!r} in this region. Create it, check table_name and aws_config.region, or leave"
@@ -263,9 +263,9 @@ _BY_CODE: Mapping[str, Callable[[_Answer], Exception]] = {
 }
 
 ENDPOINT_IS_NONE = (
-    "The endpoint that the environment or the AWS profile names is not the URL of one. Set AWS_ENDPOINT_URL_DYNAMODB,"
-    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000. A host name with an"
-    " underscore is taken by aws_config.endpoint_url alone (VOICE_DB_AWS_CONFIG__ENDPOINT_URL)."
+    "The endpoint in the environment or the AWS profile is not a valid URL. Set AWS_ENDPOINT_URL_DYNAMODB,"
+    " AWS_ENDPOINT_URL or aws_config.endpoint_url to scheme and host, such as http://localhost:8000. Only"
+    " aws_config.endpoint_url (VOICE_DB_AWS_CONFIG__ENDPOINT_URL) accepts a host name with an underscore."
 )
 _UNREACHABLE = (
     "DynamoDB could not be reached for {operation} ({kind}). Check the region (aws_config.region), the endpoint and"
@@ -286,21 +286,21 @@ _BY_EXCEPTION: Mapping[str, tuple[type[BackendError], str]] = {
     ),
     "JSONDecodeError": (
         UnavailableError,
-        "What answered {operation} sent no JSON. Check the endpoint, and proxies on the way.",
+        "The response to {operation} is not JSON. Check the endpoint, and any proxy in between.",
     ),
 }
-"""By the name of an exception of botocore's or orjson's, or of one of its bases; the nearest base counts."""
+"""By the class name of an exception of botocore or orjson, or of its nearest base class."""
 
 
 def api_name(operation: str) -> str:
-    """The name in DynamoDB's API (`GetItem`) of an operation of the client (`get_item`)."""
+    """The DynamoDB API name (`GetItem`) of a client operation (`get_item`)."""
     return "".join(part.capitalize() for part in operation.split("_"))
 
 
 def typed(error: Exception, operation: str, table: str, config: DynamoDbConfig) -> Exception | None:
-    """This library's error for what botocore raised in an operation (`get_item`) on a table.
+    """This library's error for an exception that botocore raised in an operation (`get_item`) on a table.
 
-    None for an error that does not come from DynamoDB or from the path to it.
+    None for an exception that has nothing to do with DynamoDB or the connection to it.
     """
     from botocore.exceptions import ClientError
 

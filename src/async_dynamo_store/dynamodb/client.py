@@ -1,4 +1,4 @@
-"""`Client`: calls of DynamoDB through aioboto3, one client for each event loop."""
+"""`Client`: DynamoDB calls through aioboto3, with one client per event loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ResultT = TypeVar("ResultT")
 
 
 class Client:
-    """DynamoDB's operations on one aioboto3 client for the life of an event loop."""
+    """Calls DynamoDB, with one aioboto3 client for the lifetime of each event loop."""
 
     def __init__(
         self, config: DynamoDbConfig, session: aioboto3.Session | None, find_aws: FindAws, *, accelerate: bool
@@ -49,21 +49,20 @@ class Client:
         self.observer: Observer | None = None
 
     async def open(self) -> None:
-        """Make the client of the running event loop, if there is none.
+        """Create the client of the running event loop, if there is none.
 
-        The first task that asks makes it, the others wait for the same one. Raises `StoreClosedError` after
-        `aclose`, and `CredentialsError` when a source of credentials fails or takes longer than
-        `timeout_seconds`.
+        The first task creates it; concurrent tasks wait for the same client. Raises `StoreClosedError` after
+        `aclose`, and `CredentialsError` if a source of credentials fails or takes longer than `timeout_seconds`.
         """
         await self._connect(self._config.timeout_seconds)
 
     async def aclose(self) -> None:
-        """Close the running loop's client; calls after this raise `StoreClosedError`."""
+        """Close the running loop's client; later calls raise `StoreClosedError`."""
         self._is_closed = True
         await self.disconnect()
 
     async def disconnect(self) -> None:
-        """Close the running loop's client; the next call makes a new one."""
+        """Close the running loop's client; the next call creates a new one."""
         connection = self._connections.pop(asyncio.get_running_loop(), None)
         if connection:
             await connection.close()
@@ -72,9 +71,9 @@ class Client:
     async def call(
         self, operation: str, parameters: dict[str, Any], *, is_observed: bool = False
     ) -> dict[str, Any]:
-        """One operation (`get_item`, `update_item`, …) with botocore's retries.
+        """Call one operation (`get_item`, `update_item`, …) with botocore's retries.
 
-        Raises `ConditionFailed`, `InvalidRequest`, or the `BackendError` that says what went wrong.
+        Raises `ConditionFailed`, `InvalidRequest`, or another `BackendError`.
         """
         if self.observer is not None and not is_observed:
             return await self._observed(self.observer, operation, parameters)
@@ -83,7 +82,7 @@ class Client:
             return await connection.call(operation, parameters)
         except StoreClosedError:
             raise
-        except Exception as error:  # noqa: BLE001 - one place gives every error its type
+        except Exception as error:  # noqa: BLE001 - every error is mapped to its type here
             self._raise_typed(error, operation, parameters.get("TableName"))
 
     async def _observed(
@@ -102,18 +101,18 @@ class Client:
     async def within_timeout(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run an operation whose calls together take at most `timeout_seconds`.
 
-        Raises `UnavailableError` when they take longer.
+        Raises `UnavailableError` if they take longer.
         """
         return await run_within(self._config.timeout_seconds, operation)
 
     def _connection(self) -> Connection | None:
-        """The open client of the running loop, if there is one."""
+        """The open client of the running loop, or None."""
         connection = self._connections.get(asyncio.get_running_loop())
         return connection if connection and connection.client and not self._is_closed else None
 
     async def _connect(self, seconds: float = math.inf) -> Connection:
         if self._is_closed:
-            raise StoreClosedError("This store is closed. Make a new AsyncDynamoStore, or close it later.")
+            raise StoreClosedError("This store is closed. Create a new AsyncDynamoStore, or close it later.")
         loop = asyncio.get_running_loop()
         connection = self._connections.get(loop)
         if connection is None:
@@ -138,7 +137,7 @@ class Client:
         return connection
 
     async def _opened(self, connection: Connection, seconds: float) -> None:
-        """Wait for a client that is being made, for a source of credentials no longer than `seconds`."""
+        """Wait until the client is open, at most `seconds`; name the source of credentials that is too slow."""
         left = time_left()
         limit = min(seconds, left)
         _, waiting = await asyncio.wait([connection.opening], timeout=None if limit == math.inf else limit)
@@ -153,7 +152,7 @@ class Client:
     def _forget_failed(
         self, loop: asyncio.AbstractEventLoop, connection: Connection, opening: asyncio.Task[None]
     ) -> None:
-        """The next call makes another client; whoever waited for this one has the error."""
+        """Let the next call create another client; the tasks that waited for this one receive the error."""
         if (opening.cancelled() or opening.exception()) and self._connections.get(loop) is connection:
             del self._connections[loop]
 
@@ -166,7 +165,7 @@ class Client:
 
     @property
     def _profile(self) -> str:
-        """The AWS profile that a message is to name."""
+        """The AWS profile to name in error messages."""
         aws = self._config.aws_config
         return (aws and aws.profile) or os.environ.get("AWS_PROFILE") or "default"
 
@@ -179,15 +178,14 @@ class Client:
         raise ours from error
 
     def _drop_dead_loops(self) -> None:
-        # list() and pop() are one step each for other threads, which have loops of their own.
+        # list() and pop() are atomic for other threads, which use their own event loops.
         dead = [self._connections.pop(loop, None) for loop in list(self._connections) if loop.is_closed()]
         if not dead:
             return
         for connection in filter(None, dead):
             connection.drop()
-        # asyncio warns of each socket that a dead loop has left open when it is collected. Where that would be seen, it is
-        # collected here, where it is expected; elsewhere Python does it in its own time, since a full collection stops every
-        # thread of the process.
+        # asyncio issues a ResourceWarning for each open socket of a dead loop when the socket is garbage-collected. If such
+        # warnings are shown, collect here and ignore them. Otherwise leave it to Python: a full collection stops all threads.
         if _is_shown(ResourceWarning):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)

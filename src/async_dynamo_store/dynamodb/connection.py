@@ -1,4 +1,4 @@
-"""The aioboto3 client of one event loop: opened once, closed once, dropped with a loop that is dead."""
+"""The aioboto3 client of one event loop: opened once, closed once, dropped if the loop is dead."""
 
 from __future__ import annotations
 
@@ -35,20 +35,23 @@ OpenClient = Callable[[AsyncExitStack], Awaitable["DynamoDBClient"]]
 ResultT = TypeVar("ResultT")
 
 _CONNECTIONS = 100
-"""botocore's 10 would starve tasks when many turns are in flight."""
+"""botocore's default of 10 would delay tasks when many turns run concurrently."""
 _IDLE_SECONDS = 60.0
-"""How long an idle connection is kept, as the AWS SDK for Java does: aiobotocore's 12 are over between two requests of a talk.
+"""How long an idle connection is kept open; the AWS SDK for Java uses the same value.
 
-A new one costs 2 to 3 ms of processor time and three round trips. One that DynamoDB has closed meanwhile costs a second try.
+aiobotocore's 12 seconds often pass between two requests of a conversation. A new connection costs 2 to 3 ms of processor
+time and three round trips. A connection that DynamoDB has closed meanwhile costs a second attempt.
 """
 
 
 _LOOK_AGAIN_SECONDS = 0.2
-DISCONNECTED = "disconnect() closed the client while it was waited for. Whether a write has landed is not known: try it again."
+DISCONNECTED = (
+    "disconnect() closed the client during this call. It is not known whether a write was stored: try again."
+)
 
 
 class Connection:
-    """An aioboto3 client, being opened or open, in one event loop."""
+    """The aioboto3 client of one event loop, open or still opening."""
 
     def __init__(
         self,
@@ -76,14 +79,14 @@ class Connection:
 
             self._fast = fast_path(client)
         if self._fast:
-            await asyncio.sleep(0)  # other tasks go on between two steps that each take 20 ms and more
+            await asyncio.sleep(0)  # let other tasks run between two steps of 20 ms and more each
             await self._fast.prepare({"TableName": table})
         self.client = client
 
     async def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """One operation of the open client, ended at the deadline.
+        """Call one operation of the open client, and cancel it at the deadline.
 
-        Raises `CredentialsError`, TimeoutError, `UnavailableError` when the client is closed meanwhile, and
+        Raises `CredentialsError`, TimeoutError, `UnavailableError` if the client is closed during the call, and
         botocore's errors.
         """
         has_keys = False
@@ -109,11 +112,11 @@ class Connection:
     async def close(self) -> None:
         """Close the client, or stop opening it.
 
-        Pending calls end first: botocore would retry them on connections that nobody closes.
+        Pending calls are ended first: botocore would retry them on new connections that are never closed.
         """
         self.is_closing = True
         while not self.opening.done():
-            # A process that is just being started is there at the next look.
+            # A credential_process that is still starting is found in a later iteration.
             if not end_process(self.opening):
                 self.opening.cancel()
             await asyncio.wait([self.opening], timeout=_LOOK_AGAIN_SECONDS)
@@ -121,9 +124,9 @@ class Connection:
         await self._stack.aclose()
 
     def drop(self) -> None:
-        """Let go of the client of a dead loop.
+        """Release the client of a dead loop.
 
-        Nothing in it can be awaited any more, so its closing runs through at once.
+        Nothing can be awaited in a dead loop, so run the closing coroutine only up to its first await.
         """
         closing = self._stack.aclose()
         with suppress(StopIteration, RuntimeError):
@@ -132,7 +135,7 @@ class Connection:
 
 
 def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> None:
-    """Raises TypeError and ValueError for a session of the user's own that a store cannot use."""
+    """Raise TypeError or ValueError for a user's session that the store cannot use."""
     if session is None:
         return
     import aioboto3
@@ -144,7 +147,7 @@ def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> No
         )
     if aws and aws.profile:
         raise ValueError(
-            "session and aws_config.profile both choose a profile: leave profile out, and give it to the session"
+            "session and aws_config.profile both choose a profile: omit aws_config.profile and pass it to the session"
             " (aioboto3.Session(profile_name=...))"
         )
 
@@ -152,22 +155,25 @@ def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> No
 async def open_client(
     config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
 ) -> DynamoDBClient:
-    """Make an aioboto3 client, which is closed with the stack. DynamoDB is not asked; a source of credentials may be."""
+    """Create an aioboto3 client, which is closed with the stack.
+
+    Nothing is sent to DynamoDB, but a source of credentials may be queried.
+    """
     aws = aws or AwsConfig()
     if session is None:
         _check_variables(aws)
     made: Any = await _in_thread(partial(_ready_session, session, aws.profile))
     from aiobotocore.config import AioConfig
 
-    # Half of the budget for one try, so that a connection that died leaves time for another.
+    # One attempt gets half of the time, so that a dead connection leaves time for a second attempt.
     one_try = config.timeout_seconds / min(config.max_attempts, 2)
-    # A session of the user's own keeps its own number of connections, and their time.
+    # A user's session keeps its own connection limit and idle timeout.
     options: dict[str, Any] = {}
     if session is None:
         options["max_pool_connections"] = _CONNECTIONS
         options["connector_args"] = {"keepalive_timeout": _IDLE_SECONDS}
     if config.type == "embedded":
-        options["proxies"] = {}  # those of the environment do not reach this process
+        options["proxies"] = {}  # proxies from the environment cannot reach this process
     client: DynamoDBClient = await stack.enter_async_context(
         made.client(
             "dynamodb",
@@ -187,7 +193,7 @@ async def open_client(
         )
     )
     if aws.endpoint_url and "_" in aws.endpoint_url:
-        # botocore refuses host names with an underscore, as Docker Compose makes them; only in its check when it makes a client.
+        # botocore refuses host names with an underscore (Docker Compose creates such names), but only when it creates a client.
         from .fast.private import set_endpoint
 
         set_endpoint(client, aws.endpoint_url)
@@ -201,12 +207,12 @@ async def open_client(
 
 
 def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aioboto3.Session:
-    """The session, after everything is imported, and the data read, that a client of it needs."""
+    """A session, after importing the modules and reading the data files that its client needs."""
     import aioboto3
     from aiobotocore.session import get_session
 
     import_module(".fast.path", __package__)
-    import_module("encodings.idna")  # every look-up of a host's name uses it
+    import_module("encodings.idna")  # used by each host name lookup
     if session is not None:
         return session
     botocore_session = get_session()
@@ -216,9 +222,9 @@ def _ready_session(session: aioboto3.Session | None, profile: str | None) -> aio
 
 
 def read_data(botocore_session: AioSession) -> None:
-    """Have botocore read what a client of DynamoDB needs of its data. The session keeps it.
+    """Make botocore read the data files that a DynamoDB client needs, and cache them in the session.
 
-    If something is not there, a client that needs it raises.
+    A missing file is ignored here; a client that needs it raises.
     """
     from botocore.exceptions import DataNotFoundError
 
@@ -231,9 +237,10 @@ def read_data(botocore_session: AioSession) -> None:
 
 
 async def _in_thread(work: Callable[[], ResultT]) -> ResultT:
-    """Do work that other tasks of the loop are not to wait for; cancelled, it is done for nobody.
+    """Do blocking work in a thread; if the caller is cancelled, the result is discarded.
 
-    The thread ends with the work: one that stays would be in the way of a fork, and the loop's own may all be busy.
+    The thread ends with the work, because a thread that stays alive would disturb a fork. The loop's own threads are not
+    used, because they may all be busy.
     """
     executor = ThreadPoolExecutor(1, thread_name_prefix="async-dynamo-store")
     try:
@@ -243,7 +250,7 @@ async def _in_thread(work: Callable[[], ResultT]) -> ResultT:
 
 
 def _check_variables(aws: AwsConfig) -> None:
-    """What botocore reads from the environment where the configuration leaves it out; a blank value is never meant."""
+    """Raise `BackendError` for a blank profile or region in the environment, where botocore would read it."""
     profile = () if aws.profile else ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
     region = () if aws.region else ("AWS_DEFAULT_REGION",)
     for name in (*profile, *region):

@@ -1,8 +1,8 @@
 """Resolves credentials before each request; every failure is a `CredentialsError`.
 
-botocore lets each source of credentials fail in its own way: `FileNotFoundError` for a token file, `JSONDecodeError` for
-a process, `ClientError` for STS. Here each becomes one sentence that names the source and says what to do. What the
-source printed or answered is not shown: it may hold a secret. It is chained as `__cause__`.
+In botocore each source of credentials raises different errors: `FileNotFoundError` for a token file, `JSONDecodeError`
+for a process, `ClientError` for STS. Here each error becomes a message that names the source and says what to do. The
+output of the source is not shown, because it may contain a secret. The original error is chained as `__cause__`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from .fast.private import Credentials, Keys
 
 NO_CREDENTIALS = (
-    "No AWS credentials were found. On AWS give the function a role; elsewhere set aws_config, AWS_PROFILE, or"
+    "No AWS credentials were found. On AWS, give the function a role; elsewhere, set aws_config, AWS_PROFILE, or"
     " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
 
 
 class _Source(NamedTuple):
-    """A source of credentials: its name in a sentence, and what to do when it fails. `{profile}` is filled in."""
+    """A source of credentials: its name for messages, and advice if it fails. `{profile}` is filled in."""
 
     name: str
     advice: str
@@ -38,7 +38,7 @@ _SOURCES: Mapping[str, _Source] = {
     "env": _Source("the environment", "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
     "assume-role": _Source(
         "the role of the AWS profile {profile!r} (STS AssumeRole)",
-        "Check role_arn and source_profile in ~/.aws/config, and that the role trusts who asks.",
+        "Check role_arn and source_profile in ~/.aws/config, and that the role trusts the identity that assumes it.",
     ),
     "assume-role-with-web-identity": _Source(
         "the web identity token (STS AssumeRoleWithWebIdentity)",
@@ -50,8 +50,8 @@ _SOURCES: Mapping[str, _Source] = {
     ),
     "custom-process": _Source(
         "the credential_process of the AWS profile {profile!r}",
-        "Run the command by hand: it has to print the JSON that AWS describes in 'Sourcing credentials with an external"
-        " process', and to end within timeout_seconds.",
+        "Run the command by hand: it must print the JSON that AWS describes in 'Sourcing credentials with an external"
+        " process', and end within timeout_seconds.",
     ),
     "container-role": _Source(
         "the container's credentials endpoint (ECS, EKS Pod Identity)",
@@ -74,14 +74,14 @@ _ANY_SOURCE = _Source("the AWS default chain", "Check aws_config, AWS_PROFILE an
 
 
 class CredentialsStep:
-    """The step of one client. `credentials` is what the client signs with; None for a client that has none."""
+    """Resolves the credentials of one client; `credentials` is None for a client that does not sign."""
 
     def __init__(self, credentials: Credentials | None, profile: str) -> None:
         self._credentials = credentials
         self._profile = profile
 
     async def keys(self) -> Keys | None:
-        """The keys to sign with now, refreshed when they are about to expire.
+        """The current signing keys, refreshed if they are about to expire.
 
         Raises `CredentialsError`.
         """
@@ -93,7 +93,7 @@ class CredentialsStep:
             raise credentials_error(error, self._profile) or self._failed(_reason(error)) from error
 
     def raise_overdue(self, error: TimeoutError) -> NoReturn:
-        """Say that the keys did not come in time."""
+        """Raise `CredentialsError` because the keys did not arrive in time."""
         raise self._failed(_OVERDUE) from error
 
     def _failed(self, reason: str) -> CredentialsError:
@@ -102,16 +102,16 @@ class CredentialsStep:
 
 
 def credentials_error(error: Exception, profile: str) -> CredentialsError | None:
-    """The `CredentialsError` for what was raised while credentials were looked for or refreshed.
+    """The `CredentialsError` for an exception raised while credentials were resolved or refreshed.
 
-    None when the error came from elsewhere.
+    None if the exception has another origin.
     """
     from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
     if isinstance(error, ProfileNotFound):
         return CredentialsError(
             f"There is no AWS profile {error.kwargs.get('profile')!r} in {_PROFILE_FILES}. Add it, or set aws_config.profile or"
-            " AWS_PROFILE to one that is there."
+            " AWS_PROFILE to an existing one."
         )
     if isinstance(error, NoCredentialsError):
         return CredentialsError(NO_CREDENTIALS)
@@ -120,24 +120,24 @@ def credentials_error(error: Exception, profile: str) -> CredentialsError | None
 
 
 def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError | None:
-    """For a client that could not be made in time: the source of credentials that its task still waits for.
+    """The error for a client that was not opened in time because its task still waits for a source of credentials.
 
-    None when it waits for none.
+    None if it waits for something else.
     """
     source = _source(_frames(opening))
     return _failure(source, profile, _OVERDUE) if source else None
 
 
 def end_process(opening: asyncio.Task[None]) -> bool:
-    """End the credential_process that a client waits for; whether there is one.
+    """End the credential_process that a client waits for; return whether there is one.
 
-    Cancelled, the task would leave it running.
+    Cancelling the task would leave the process running.
     """
     values = (value for frame in _frames(opening) for value in frame.f_locals.values())
     process = next((value for value in values if isinstance(value, asyncio.subprocess.Process)), None)
     if process:
         # kill() is not enough: a child of the process may hold its pipes open.
-        cast("Any", process)._transport.close()  # noqa: SLF001 - asyncio closes the pipes in no other way
+        cast("Any", process)._transport.close()  # noqa: SLF001 - asyncio has no other way to close the pipes
     return process is not None
 
 
@@ -147,9 +147,9 @@ def _failure(source: str, profile: str, reason: str) -> CredentialsError:
 
 
 def _source(frames: Iterable[FrameType]) -> str | None:
-    """Botocore's name for the source whose code runs in these frames, the innermost one: a role may need an SSO profile.
+    """The botocore name of the innermost source of credentials in these frames; a role may depend on an SSO profile.
 
-    Few errors name their source, so it is read from the frames that they passed through.
+    Few errors name their source, so it is read from the stack frames.
     """
     from botocore.credentials import CredentialProvider
     from botocore.credentials import Credentials as BotocoreCredentials
@@ -165,7 +165,7 @@ def _source(frames: Iterable[FrameType]) -> str | None:
 
 
 def _frames(task: asyncio.Task[None]) -> Iterator[FrameType]:
-    """The frames of the coroutines in which a task waits, outermost first."""
+    """The frames of the coroutines that a task is waiting in, outermost first."""
     waiting: Any = task.get_coro()
     while frame := getattr(waiting, "cr_frame", None):
         yield frame
@@ -180,10 +180,10 @@ def _reason(error: Exception) -> str:
             code = error.response.get("Error", {}).get("Code", "")
             return f"{error.operation_name} was answered with {code}"
         case json.JSONDecodeError() | UnicodeDecodeError():
-            return "what it gave is not JSON"
+            return "its output is not JSON"
         case FileNotFoundError() | PermissionError():
             return f"the file {error.filename!r} cannot be read ({type(error).__name__})"
         case RuntimeError() if "still expired" in str(error):
-            return "what it gave has expired"
+            return "its credentials have expired"
         case _:
             return f"it failed ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""How long operations may take: the deadline of the running context, and the timer that ends overdue calls."""
+"""Time limits of operations: the deadline of the running context, and the timer that ends overdue calls."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from async_dynamo_store.errors import UnavailableError
 ResultT = TypeVar("ResultT")
 
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
-"""The moment of the monotonic clock at which the operations of this context end."""
+"""The deadline of this context's operations, as a time of the monotonic clock."""
 
 
 def deadline() -> float:
-    """The moment of the monotonic clock at which the running operation has to end; infinite without a limit."""
+    """The running operation's deadline, as a time of the monotonic clock; infinite if there is none."""
     return _ends_at.get()
 
 
 def time_left() -> float:
-    """Seconds until the deadline; infinite without one."""
+    """Seconds until the deadline; infinite if there is none."""
     return _ends_at.get() - time.monotonic()
 
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """Bounds all store operations inside, of any store, by `seconds` from now, besides each one's own budget."""
+    """Limit all operations of all stores in this context to `seconds` from now, in addition to `timeout_seconds`."""
     token = _ends_at.set(min(_ends_at.get(), time.monotonic() + seconds))
     try:
         yield
@@ -39,13 +39,13 @@ def time_limit(seconds: float) -> Generator[None]:
 
 
 async def run_within(seconds: float, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Run an operation whose calls together take at most `seconds`, and end before the `time_limit` around it.
+    """Run an operation whose calls together take at most `seconds` and end before an outer `time_limit`.
 
-    Raises `UnavailableError` when they take longer.
+    Raises `UnavailableError` if they take longer.
     """
     ends_at, now = _ends_at.get(), time.monotonic()
     if ends_at <= now:
-        raise UnavailableError("No time was left to ask DynamoDB; nothing was sent. Allow more time.")
+        raise UnavailableError("No time was left to call DynamoDB; nothing was sent. Allow more time.")
     _ends_at.set(min(ends_at, now + seconds))
     try:
         return await operation()
@@ -56,14 +56,14 @@ async def run_within(seconds: float, operation: Callable[[], Awaitable[ResultT]]
             f"DynamoDB gave no answer within {budget}. Check the network and the endpoint, or allow more time."
         ) from error
     finally:
-        # reset() would not do: a coroutine that its loop has forgotten is closed in another context.
+        # Not reset(): a coroutine left over by a stopped loop is closed in another context, where reset() raises ValueError.
         _ends_at.set(ends_at)
 
 
 class CallTimer:
     """Ends the calls of one event loop at their deadlines.
 
-    One timer that moves on serves all calls: a timer for each would be cancelled unused nearly always.
+    All calls share one timer, because a timer per call would nearly always be cancelled unused.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -73,19 +73,19 @@ class CallTimer:
         self._next_check = math.inf
 
     def watch(self, call: asyncio.Timeout, until: float) -> None:
-        """End a call at a moment of the monotonic clock, unless it is forgotten before."""
+        """End a call at `until`, a time of the monotonic clock, unless `forget` is called earlier."""
         self._calls[call] = until
         if until < self._next_check:
             self._check_at(until)
 
     def forget(self, call: asyncio.Timeout) -> None:
-        """The call has ended by itself."""
+        """Stop watching a call that has ended."""
         del self._calls[call]
 
     async def end_all(self) -> None:
-        """End all calls now, wait until each has noticed, and stop the timer."""
+        """End all calls, wait until each has finished, and stop the timer."""
         _end(self._calls)
-        while self._calls:  # noqa: ASYNC110 - it takes each call one step of the loop to notice
+        while self._calls:  # noqa: ASYNC110 - each call needs only one step of the loop to end
             await asyncio.sleep(0)
         if self._timer:
             self._timer.cancel()

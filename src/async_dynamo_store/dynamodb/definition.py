@@ -1,4 +1,4 @@
-"""What the tables of a configuration are to be: keys, indexes, billing, expiry."""
+"""The tables that a configuration describes: keys, indexes, billing, expiry."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SORT_KEY_OF_CONVERSATIONS = "entry"
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """One table, as the configuration wants it.
+    """One table as configured.
 
-    `ttl_attribute` is that by which DynamoDB expires items. `key_advice` says which settings name the keys.
+    `ttl_attribute` is the attribute for DynamoDB's time to live. `key_advice` tells users which settings name the keys.
     """
 
     name: str
@@ -35,7 +35,7 @@ class TableDefinition:
     ttl_attribute: str | None = None
 
     def create_table(self) -> dict[str, Any]:
-        """The parameters of the CreateTable that makes it."""
+        """The parameters of the CreateTable request."""
         types = {name: kind for name, kind, _ in self.key_schema}
         types |= {key.attribute_name: key.attribute_type for index in self.indexes for key in index.keys}
         capacity: dict[str, Any] = {}
@@ -75,14 +75,14 @@ def users_table(config: DynamoDbConfig) -> TableDefinition:
         read_capacity_units=config.read_capacity_units,
         write_capacity_units=config.write_capacity_units,
         may_create=config.create_table_on_init,
-        key_advice="Set primary_key_column, sort_key_column and layout to what the table has, or name another table.",
+        key_advice="Set primary_key_column, sort_key_column and layout to match the table, or name another table.",
         indexes=config.global_secondary_indexes,
         ttl_attribute=config.ttl.attribute if config.ttl else None,
     )
 
 
 def conversations_table(config: DynamoDbConfig) -> TableDefinition:
-    """The table of the transcripts; its billing is that of the users' table."""
+    """The table of the transcripts; it is billed like the users' table."""
     ttl = config.conversations.ttl if config.conversations else None
     return TableDefinition(
         name=config.conversations_table_name,

@@ -1,6 +1,6 @@
 """A DynamoDB inside this process, for development: moto's server on a free loopback port.
 
-Its tables go with the last store that uses it.
+Its tables are deleted when the last store that uses it is closed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REGION = "us-east-1"
-"""The region that the stores of the server ask for."""
+"""The region that stores use with the server."""
 
 _lock = threading.Lock()
 _users: weakref.WeakSet[object] = weakref.WeakSet()
 _server: BaseWSGIServer | None = None
 _own_tables: set[tuple[str, str]] = set()
-"""Region and name of the tables that were made through the server: others in this process may be of a test's `mock_aws`."""
+"""Region and name of each table created through the server; other tables in this process may belong to a test's `mock_aws`."""
 
 _middleware: Callable[[WSGIApplication], WSGIApplication] | None = None
 
@@ -41,37 +41,37 @@ class EmbeddedMissingError(ImportError):
 
 
 def start(user: object) -> str:
-    """Start the server, or join the one that runs; returns its URL.
+    """Start the server, or join the running one; return its URL.
 
-    Blocks for about a second. Raises `EmbeddedMissingError` without moto.
+    Blocks for about a second. Raises `EmbeddedMissingError` if moto is not installed.
     """
-    global _server  # noqa: PLW0603 - moto's tables belong to the process, so its server does too
+    global _server  # noqa: PLW0603 - moto's tables are global in the process, and so is the server
     with _lock:
         if _server is None:
             _server = _make_server()
             threading.Thread(target=_server.serve_forever, name="embedded-dynamodb", daemon=True).start()
             log.warning(
-                "An embedded DynamoDB runs inside this process, for development: its data is gone when the store is closed."
+                "An embedded DynamoDB runs inside this process, for development: its data is lost when the store is closed."
             )
         _users.add(user)
         return f"http://{_server.host}:{_server.port}"
 
 
 async def aws_config(user: object) -> AwsConfig:
-    """Start the server, or join it, and say how it is reached."""
+    """Start or join the server and return the settings to reach it."""
     url = await asyncio.to_thread(start, user)
     key = "embedded"
     return AwsConfig(endpoint_url=url, region=REGION, access_key_id=key, secret_access_key=SecretStr(key))
 
 
 async def leave(user: object) -> None:
-    """`stop`, without blocking the event loop; nothing for who is no user of the server."""
+    """`stop` without blocking the event loop; does nothing if `user` does not use the server."""
     if user in _users:
         await asyncio.to_thread(stop, user)
 
 
 def stop(user: object) -> None:
-    """Leave the server; the last one to leave stops it and forgets its tables."""
+    """Leave the server; the last user stops it and deletes its tables."""
     global _server  # noqa: PLW0603 - as in `start`
     with _lock:
         _users.discard(user)
@@ -84,7 +84,7 @@ def stop(user: object) -> None:
 
 
 def drop_tables() -> None:
-    """Forget all tables that were made through the server, whatever their region."""
+    """Delete all tables created through the server, in every region."""
     backends = _backends()
     for region, name in _own_tables:
         backends[region].tables.pop(name, None)
@@ -93,7 +93,7 @@ def drop_tables() -> None:
 
 @contextmanager
 def behind(middleware: Callable[[WSGIApplication], WSGIApplication]) -> Generator[None]:
-    """Within it, each request of the server goes through `middleware`, which may change or refuse it."""
+    """Send each request to the server through `middleware`, which may change or refuse it."""
     global _middleware  # noqa: PLW0603 - as in `start`
     before, _middleware = _middleware, middleware
     try:
@@ -127,17 +127,17 @@ def _make_server() -> BaseWSGIServer:
         protocol_version = "HTTP/1.1"
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Say nothing: the store has its own log."""
+            """Log nothing: the store has its own log."""
 
         def send_header(self, keyword: str, value: str) -> None:
-            # moto adds its own Server header; strict HTTP clients refuse an answer with two.
+            # moto adds its own Server header; strict HTTP clients refuse a response with two.
             if keyword != "Server" or not value.startswith("Werkzeug"):
                 super().send_header(keyword, value)
 
     app, one_at_a_time = create_backend_app("dynamodb"), threading.Lock()
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # moto checks a condition and writes in two steps, between which another thread may write.
+        # moto checks a condition and writes in two steps; another thread could write in between.
         with one_at_a_time:
             before = _tables()
             answered = app(environ, start_response)

@@ -1,4 +1,4 @@
-"""What every client does at botocore's events: look at an answer before it is parsed, and try conflicts again."""
+"""Handlers for botocore's events: check a response before it is parsed, and retry conflicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST_PAUSE_SECONDS = 0.05
 
 
 def retry_conflicts(max_attempts: int) -> Callable[..., float | None]:
-    """A hook of botocore's, after each try: what DynamoDB did not apply for another writer is tried again after a pause."""
+    """A botocore handler called after each attempt: a write refused because of another writer is retried after a pause."""
 
     def pause(*, response: Any, attempts: int, **_: Any) -> float | None:
         code = response[1].get("Error", {}).get("Code") if response else None
@@ -29,13 +29,16 @@ def retry_conflicts(max_attempts: int) -> Callable[..., float | None]:
 
 
 def check_answer(*, response_dict: Any, operation_model: Any, **_: Any) -> None:
-    """A hook of botocore's, before it parses: a 200 that is not DynamoDB's, such as a proxy's page, is no empty answer."""
+    """A botocore handler called before parsing: raise an error for a 200 response that is not from DynamoDB.
+
+    Without it, botocore would read a proxy's page as an empty response.
+    """
     if response_dict["status_code"] != 200:
         return
     kind = response_dict["headers"].get("content-type", "nothing")
     if not kind.startswith("application/x-amz-json"):
         raise UnavailableError(
-            f"What answered {operation_model.name} is not DynamoDB (it sent {kind}). Check the endpoint, and"
-            " proxies on the way."
+            f"The response to {operation_model.name} is not from DynamoDB (content type: {kind}). Check the endpoint, and"
+            " any proxy in between."
         )
     orjson.loads(response_dict["body"])

@@ -1,4 +1,4 @@
-"""What a store reports for telemetry: turns, loads, saves, and each DynamoDB call."""
+"""Telemetry of a store: reports of turns, loads, saves and DynamoDB calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CallReport:
     retries: int = 0
 
     def read(self, answer: Mapping[str, Any]) -> None:
-        """Take it out of an answer, or of the answer in an error."""
+        """Read the values from a response, or from the response in an error."""
         consumed = answer.get("ConsumedCapacity", ())
         self.consumed_capacity = tuple(consumed) if isinstance(consumed, list | tuple) else (consumed,)
         self.retries = answer.get("ResponseMetadata", {}).get("RetryAttempts", 0)
@@ -57,7 +57,7 @@ class Observer(Protocol):
 
 
 def with_capacity(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a call that is to tell what it consumes."""
+    """The parameters of a call, with a request to return the consumed capacity where the operation supports it."""
     if operation not in _TELL_THEIR_CAPACITY:
         return parameters
     return parameters | {"ReturnConsumedCapacity": "TOTAL"}

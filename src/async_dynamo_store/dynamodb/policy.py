@@ -17,11 +17,11 @@ _ON_ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 
 def iam_policy(config: DynamoDbConfig) -> dict[str, Any]:
-    """The identity-based policy, as JSON, that turns and atomic verbs need with this configuration.
+    """The identity-based policy, as JSON, that turns and direct operations need with this configuration.
 
-    Beyond it `load_many` needs `dynamodb:BatchGetItem`, and `scan` needs `dynamodb:Scan`. The account is `*`:
-    put yours there. The partition (`aws`, `aws-cn`, `aws-us-gov`, …) is that of the configured region, else of the
-    environment's.
+    In addition, `load_many` needs `dynamodb:BatchGetItem` and `scan` needs `dynamodb:Scan`. The account is `*`; replace
+    it with yours. The partition (`aws`, `aws-cn`, `aws-us-gov`, …) is that of the configured region, or else of the
+    region in the environment.
     """
     region = config.aws_config.region if config.aws_config else None
     tables = f"arn:{_partition(region)}:dynamodb:{region or '*'}:*:table"

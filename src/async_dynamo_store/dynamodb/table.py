@@ -62,7 +62,7 @@ class Table:
         self._projections: dict[str, str] | None = None
 
     async def operate(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """One operation within its budget; one that finds no table makes it first."""
+        """Run one operation within `timeout_seconds`; if the table is missing, create it and run the operation again."""
         checked = partial(self._checked, operation)
         try:
             return await self._client.within_timeout(checked)
@@ -73,7 +73,7 @@ class Table:
         return await self._client.within_timeout(checked)
 
     async def _checked(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """An operation, and when DynamoDB finds it invalid, a look at the table's keys."""
+        """Run an operation; if DynamoDB refuses it as invalid, check the table's keys."""
         try:
             return await operation()
         except InvalidRequest as error:
@@ -81,11 +81,11 @@ class Table:
             raise
 
     async def ensure(self) -> TableInfo:
-        """Find the table active and with the right keys, or create it; tasks that ask at the same time share the work.
+        """Check that the table is active and has the right keys, or create it. Concurrent tasks share the work.
 
-        Raises `TableMismatchError`, `TableNotFoundError` (when `create_table_on_init` is off), and
-        `UnavailableError` when the table is not active after 60 seconds: AWS takes seconds to make one, so
-        this has a bound of its own.
+        Raises `TableMismatchError`, `TableNotFoundError` (if `create_table_on_init` is off), and `UnavailableError`
+        if the table is not active after 60 seconds. `timeout_seconds` does not apply, because AWS takes seconds to
+        create a table.
         """
         loop = asyncio.get_running_loop()
         task = self._ensuring.get(loop)
@@ -101,13 +101,13 @@ class Table:
                 return await self._find_or_create()
         except TimeoutError as error:
             raise UnavailableError(
-                f"The table {self._definition.name!r} was not active after {seconds:.2g} seconds. Look at it in the AWS console."
+                f"The table {self._definition.name!r} was not active after {seconds:.2g} seconds. Check it in the AWS console."
             ) from error
 
     async def holds_all(self, index: str) -> bool:
-        """Whether an index holds all attributes of the items; False where that cannot be found out.
+        """Whether an index holds all attributes of the items; False if that is unknown.
 
-        Raises `TableMismatchError` for an index that the table has not, or has with another key.
+        Raises `TableMismatchError` for an index that is missing or has another key.
         """
         if self._projections is None:
             try:
@@ -124,7 +124,7 @@ class Table:
         return self._projections[index] == "ALL"
 
     async def _check_keys(self, refused: InvalidRequest) -> None:
-        """Raises `TableMismatchError` when the table has other keys than the configuration, which is why a request was refused."""
+        """Raise `TableMismatchError` if a request was refused because the table's keys differ from the configuration."""
         try:
             described = await self._describe()
         except (BackendError, TimeoutError):
@@ -157,7 +157,7 @@ class Table:
                 ):
                     raise AccessDeniedError(
                         f"The table {self._definition.name!r} is {described['TableStatus']}: DynamoDB could not use its KMS"
-                        " key. Enable the key; a table that is archived has to be restored from its backup.",
+                        " key. Enable the key; an archived table has to be restored from its backup.",
                         "kms:Decrypt",
                     )
             await asyncio.sleep(pause)
@@ -176,7 +176,7 @@ class Table:
         return None if table["TableStatus"] == "DELETING" else table
 
     async def _create(self) -> bool:
-        """Ask for the table; False when somebody else has."""
+        """Create the table; False if another caller has created it already."""
         try:
             await self._client.call("create_table", self._definition.create_table())
         except TableInUse:
@@ -185,14 +185,14 @@ class Table:
         return True
 
     async def _ensure_ttl(self, *, is_new: bool) -> str | None:
-        """Switch the time to live on where it is off. What keeps it off is logged: users are kept, not lost."""
+        """Switch on the time to live if it is off. A failure is only logged, because no data is lost without it."""
         wanted = self._definition.ttl_attribute
         if wanted is None:
             return None
         try:
             found = None if is_new else await self._ttl_attribute()
             if found is None:
-                # Others who found the table missing try it too, and DynamoDB refuses what is enabled already.
+                # Concurrent callers may also try this; DynamoDB refuses it if it is enabled already.
                 with suppress(InvalidRequest):
                     await self._client.call(
                         "update_time_to_live",
@@ -212,8 +212,8 @@ class Table:
             return None
         if found != wanted:
             log.warning(
-                "The table %s has its time to live on the attribute %r, and the configuration's ttl has %r: DynamoDB does"
-                " not expire items by that. Set ttl.attribute to %r, or change the table's time to live.",
+                "The time to live of the table %s uses the attribute %r, but the configuration's ttl uses %r: DynamoDB does"
+                " not expire items by that attribute. Set ttl.attribute to %r, or change the table's time to live.",
                 self._definition.name,
                 found,
                 wanted,
@@ -223,14 +223,14 @@ class Table:
         return wanted
 
     async def _ttl_attribute(self) -> str | None:
-        """The attribute by which the table expires items; None when it does not."""
+        """The attribute of the table's time to live; None if it is off."""
         answer = await self._client.call("describe_time_to_live", {"TableName": self._definition.name})
         described = answer["TimeToLiveDescription"]
         is_on = described["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
         return str(described["AttributeName"]) if is_on else None
 
     def _check_indexes(self, described: dict[str, Any]) -> None:
-        """Raises `TableMismatchError` for an index of the configuration that the table lacks, or has otherwise."""
+        """Raise `TableMismatchError` for a configured index that is missing or has another key."""
         found = {
             each["IndexName"]: [(key["AttributeName"], key["KeyType"]) for key in each["KeySchema"]]
             for each in described.get("GlobalSecondaryIndexes", ())

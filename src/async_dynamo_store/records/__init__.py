@@ -1,1 +1,1 @@
-"""What a handler holds of a user, what of it is stored, and what a save has to write."""
+"""The user record that a handler receives, its stored form, and the writes of a save."""

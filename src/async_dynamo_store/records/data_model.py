@@ -1,4 +1,4 @@
-"""What a data model is: how the stored map becomes `user.data`, and how it comes back."""
+"""Data models: how the stored map becomes `user.data`, and how `user.data` becomes the stored map."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class DataModel(Protocol[DataT]):
-    """How the stored map becomes `user.data`, and how it comes back.
+    """Converts the stored map to `user.data` and back.
 
-    `baseline` is what `read` gives `write` to tell a value that a handler set from one that the model made.
+    `read` returns a baseline. `write` compares with it to distinguish values that a handler set from values that the
+    model created.
     """
 
     def read(self, stored: dict[str, Any], attribute: str) -> tuple[DataT, Any]:
@@ -34,43 +35,44 @@ class DataModel(Protocol[DataT]):
         ...
 
     def baseline(self, data: DataT) -> Any:
-        """What `write` and `changed` tell changes by.
+        """The state of the data, with which `write` and `changed` detect changes.
 
-        Raises `UnsupportedValueError` for data that is no map.
+        Raises `UnsupportedValueError` for data of the wrong type.
         """
         ...
 
     def write(self, data: DataT, stored: Callable[[], dict[str, Any]], baseline: Any, now: Any) -> Any:
-        """The map to be stored, from the baselines at the load and now."""
+        """The map to store; `baseline` is from the load, `now` from the save."""
         ...
 
     def changed(self, data: DataT, baseline: Any, now: Any) -> AbstractSet[str] | None:
-        """The keys of the map to be stored that may have changed; None where each has to be looked at."""
+        """The keys of the stored map that may have changed; None if all keys have to be compared."""
         ...
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
-        """A path as it is stored: a model's fields under their aliases."""
+        """The stored form of a path: a model's fields under their aliases."""
         ...
 
     def default(self, keys: DataKeys) -> Any:
-        """What is read at a stored path where nothing is stored; None for nothing."""
+        """The default value at a stored path, read if nothing is stored there; None if there is no default."""
         ...
 
     def loaded_value(self, baseline: Any, keys: DataKeys) -> Any:
-        """What was read at a stored path, as far as a baseline tells; None for nothing."""
+        """The value that the model read at a stored path, if the baseline has it; otherwise None."""
         ...
 
 
 def member_names(parent: object, key: str, where: str) -> tuple[Any, str]:
-    """Under which name a dict or a model holds `key`, a field's name or its alias, and under which it stores it.
+    """The name under which a dict or a model holds `key`, and the name under which the member is stored.
 
-    Raises `UnsupportedValueError` that names `where` for what can hold no such member.
+    `key` may be a field's name or its alias. Raises `UnsupportedValueError`, which names `where`, if `parent` cannot
+    have such a member.
     """
     if isinstance(parent, dict):
-        # A key that is no text, such as an int or an Enum, is stored as its JSON text.
+        # A key that is not a str, such as an int or an Enum, is stored as its JSON text.
         return next((each for each in parent if each == key or storable_key(each) == key), key), key
     if not isinstance(parent, BaseModel):
-        raise UnsupportedValueError(f"{where}: {type(parent).__qualname__} has no members to count in", where)
+        raise UnsupportedValueError(f"{where}: {type(parent).__qualname__} has no members", where)
     model = type(parent)
     for name, field in model.model_fields.items():
         stored = field.serialization_alias or name
@@ -82,7 +84,7 @@ def member_names(parent: object, key: str, where: str) -> tuple[Any, str]:
 
 
 def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
-    """A path through a type, with each field's name, or alias, as the alias under which it is stored."""
+    """A path through a type, with each field replaced by the alias under which it is stored."""
     stored: DataKeys = ()
     for key in keys:
         aliases = (_stored_name(option, key) for option in _options(annotation))
@@ -93,7 +95,7 @@ def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
 
 
 def default_at(annotation: Any, keys: DataKeys) -> Any:
-    """The default of the field at a stored path through a type; None where there is none."""
+    """The default of the field at a stored path through a type, or None."""
     for option in _options(type_at(annotation, keys[:-1])):
         if field := _field(option, keys[-1]):
             return field.get_default(call_default_factory=True, validated_data={})
@@ -101,7 +103,7 @@ def default_at(annotation: Any, keys: DataKeys) -> Any:
 
 
 def type_at(annotation: Any, keys: DataKeys) -> Any:
-    """The type at a stored path through a type; None where it is not known."""
+    """The type at a stored path through a type; None if it is unknown."""
     for key in keys:
         annotation = next((inner for option in _options(annotation) if (inner := _inside(option, key))), None)
     return annotation
@@ -128,14 +130,14 @@ def _stored_name(option: Any, key: str | int) -> str | int | None:
 
 
 def _aliases(option: Any) -> dict[str | int, str]:
-    """The aliases under which the fields of a model are stored, by their names; none for another type."""
+    """The stored alias of each field of a model, by field name; empty for any other type."""
     if not isinstance(option, type) or not issubclass(option, BaseModel):
         return {}
     return {name: field.serialization_alias or name for name, field in option.model_fields.items()}
 
 
 def key_as_held(data: object, parent_keys: DataKeys, parent: object, name: Any) -> Any:
-    """A new key of a dict in a model, as the dict's type holds it: an int, an Enum."""
+    """A new key of a dict in a model, converted to the dict's key type, such as int or an Enum."""
     if not isinstance(parent, dict) or name in parent or not isinstance(data, BaseModel):
         return name
     for option in _options(type_at(type(data), parent_keys)):
@@ -146,7 +148,7 @@ def key_as_held(data: object, parent_keys: DataKeys, parent: object, name: Any) 
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """The types that a union, an annotated type, or a root model stands for."""
+    """The member types of a union, or the inner type of an annotated type or a root model."""
     if get_origin(annotation) is Annotated:
         yield from _options(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
@@ -159,7 +161,7 @@ def _options(annotation: Any) -> Iterator[Any]:
 
 
 def check_names(model: type[BaseModel], checked: set[type[BaseModel]]) -> None:
-    """Raises TypeError for a model, or one in it, that reads a field under another name than it writes."""
+    """Raise TypeError if the model, or a model nested in it, reads a field under another name than it writes."""
     checked.add(model)
     for name, field in model.model_fields.items():
         written = field.serialization_alias or name
@@ -168,8 +170,8 @@ def check_names(model: type[BaseModel], checked: set[type[BaseModel]]) -> None:
             read = read.choices[0]
         if read != written and not field.exclude:
             raise TypeError(
-                f"{model.__qualname__}.{name} is read from {read!r} and written to {written!r}, so what is saved"
-                " would not be loaded: give it one `alias`, which of several AliasChoices has to be the first"
+                f"{model.__qualname__}.{name} is read from {read!r} and written to {written!r}, so a saved"
+                " value would not be loaded: give the field one `alias`, and put it first in its AliasChoices"
             )
         for inner in _models_in(field.annotation):
             if inner not in checked:

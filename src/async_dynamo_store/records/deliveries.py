@@ -1,9 +1,9 @@
-"""The messages that a user's item has seen, so that one which the platform delivers again is not counted twice.
+"""The ids of the messages already stored in a user's item, so that a redelivered message is not processed twice.
 
     "_store": {"seen": ["5f0c9a1be2d94377", ...]}
 
-The last messages whose turns were stored, newest first. They are written by the very update that stores the
-turn: what is noted here is stored, and what is stored is noted.
+The list holds the last messages whose turns were stored, newest first. The update that stores a turn also writes
+its message id, so either both are stored or neither.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from async_dynamo_store.wire.values import Item, ItemPath
 
 _SEEN: ItemPath = (ATTRIBUTE, "seen")
 _REMEMBERED = 20
-"""A platform delivers again what it has had no answer to, while the user goes on: more than a few messages lie seldom between."""
+"""Enough ids: a platform redelivers an unanswered message soon, rarely after more than a few other messages."""
 
 
 def note(delivery_id: str) -> Prepend:
-    """The change that notes a message in the item."""
+    """The change that records a message in the item."""
     return Prepend(_SEEN, [{"S": _short(delivery_id)}], _REMEMBERED)
 
 
 def is_noted(delivery_id: str, item: Item) -> bool:
-    """Whether the turn of this message is in the item."""
+    """Whether the item contains the turn of this message."""
     seen = find(item, _SEEN) or {}
     return {"S": _short(delivery_id)} in seen.get("L", [])
 

@@ -1,4 +1,4 @@
-"""Pydantic's field errors without the values, which are a user's."""
+"""Pydantic's field errors without the values, because those are user data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PYDANTICS_OWN = frozenset(get_args(core_schema.ErrorType))
 _QUOTES_OF_INPUT = {"error", "encoding_error", "tag"}
-"""What the context of pydantic's own errors calls the parts of their messages that may quote the input."""
+"""Context keys of pydantic's errors whose values appear in the message and may quote the input."""
 
 
 def field_errors(error: ValidationError) -> str:
@@ -28,7 +28,7 @@ def _shown_place(problem: ErrorDetails) -> str:
 
 
 def without_input(error: ValidationError) -> ValidationError:
-    """The same field errors without what is a user's: the values, and the keys below the model's own fields."""
+    """The same field errors without user data: the values, and the keys below the model's own fields."""
     return ValidationError.from_exception_data(
         error.title,
         [
@@ -44,9 +44,9 @@ def without_input(error: ValidationError) -> ValidationError:
 
 
 def _own_words(problem: ErrorDetails) -> str:
-    """The message, if it is pydantic's and about the type alone.
+    """Pydantic's message if it describes only the type; otherwise a generic one.
 
-    A validator's own words may quote the value.
+    The message of a custom validator may quote the value.
     """
     quotes = problem["type"] not in _PYDANTICS_OWN or _QUOTES_OF_INPUT & problem.get("ctx", {}).keys()
     return f"refused ({problem['type']})" if quotes else problem["msg"]

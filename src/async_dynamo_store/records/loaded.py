@@ -1,4 +1,4 @@
-"""The life of a loaded record: what was read, what has been counted since, and whether its user still exists."""
+"""The state of a loaded record: the item as it was read, the increments since, and whether the user still exists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Number = int | float | Decimal
 
 
 class TurnScope:
-    """One turn: the user that is loaded in it first is its own, whatever task loads, deletes or saves it."""
+    """One turn. The first user loaded in it is the turn's own user, in whichever task that happens."""
 
     __slots__ = ("key", "outer")
 
@@ -33,7 +33,7 @@ class TurnScope:
         self.outer = outer
 
     def is_inside(self, turn: TurnScope) -> bool:
-        """Whether this is the turn, or one that was begun in it."""
+        """Whether this is the given turn, or a turn nested in it."""
         return self is turn or (self.outer is not None and self.outer.is_inside(turn))
 
 
@@ -42,14 +42,14 @@ _turn: ContextVar[TurnScope | None] = ContextVar("turn", default=None)
 
 @contextmanager
 def turn_scope() -> Generator[TurnScope]:
-    """Everything inside, and every task that is started inside, belongs to one turn."""
+    """Begin a turn: the code in the context, and each task started there, belongs to it."""
     before = _turn.get()
     scope = TurnScope(before)
     _turn.set(scope)
     try:
         yield scope
     finally:
-        # reset() would not do: an async generator may be closed in another context.
+        # Not reset(): an async generator may be closed in another context, where reset() raises ValueError.
         _turn.set(before)
 
 
@@ -59,7 +59,7 @@ def current_turn() -> TurnScope | None:
 
 
 class StoredTurn(NamedTuple):
-    """What a user's item keeps of a turn: its entry in the history, and what Jovo v3 notes of its request."""
+    """The parts of a turn stored in the user's item: its history entry, and Jovo v3's request metadata."""
 
     history: dict[str, Any] | None = None
     note: RequestNote | None = None
@@ -69,19 +69,19 @@ class State(Enum):
     """Whether the user that was loaded still exists, as far as this process knows."""
 
     PRESENT = auto()
-    """Nobody here has deleted the user since the load."""
+    """This process has not deleted the user since the load."""
     DELETED_BY_ITS_TURN = auto()
-    """The turn deleted its own user: it ends without a save."""
+    """The turn deleted its own user, so it ends without a save."""
     DELETED = auto()
-    """The user was deleted outside of the turn: a save with changes is a conflict."""
+    """The user was deleted outside the turn, so a save with changes is a conflict."""
 
 
 @dataclass(slots=True, frozen=True)
 class PendingSave:
-    """What a save writes of a record; what comes later is for the next save.
+    """The changes that one save writes; changes made after it began are left for the next save.
 
-    `is_refresh`: only times that are kept up to date, which is never worth an error. `baseline`, `increments`
-    and `new_turns` are what the save has taken of the record.
+    `is_refresh`: the save only updates times, so its failure is not an error. `baseline`, `increments` and
+    `new_turns` are the parts of the record that the save includes.
     """
 
     changes: Sequence[Change]
@@ -95,11 +95,10 @@ class PendingSave:
 class Loaded:
     """What the store remembers of a record between its load and its save.
 
-    `snapshot` is the item as it was read, None where there was none; `baseline` is what the data model made
-    of it; `increments` are what `increment` has added, by the keys under which it is stored; `appended` are the keys
-    of the lists that `append` has made. `turn` is the turn
-    whose own user this is. `new_turns`, `note` and `delivery_id` are of the turn that is to be
-    saved.
+    `snapshot` is the item as it was read, None if there was none. `baseline` is the data model's state after the
+    load. `increments` are the sums added by `increment`, by stored keys. `appended` are the keys of the lists
+    created by `append`. `turn` is the turn whose own user this is. `new_turns`, `note` and `delivery_id` belong
+    to the turn that will be saved.
     """
 
     key: str
@@ -127,30 +126,30 @@ class Loaded:
         return self.snapshot.item if self.snapshot else None
 
     def part(self, keys: Iterable[str]) -> Item:
-        """The item, empty where there was none, with at least these members of the data."""
+        """The item with at least these members of the data; empty if there was none."""
         return self.snapshot.part(keys) if self.snapshot else {}
 
     def count(self, keys: tuple[str, ...], by: Number, where: str) -> None:
-        """Note that `by` was added to the number under these keys."""
+        """Record that `by` was added to the number under these keys."""
         self.increments[keys] = sum_of(self.increments.get(keys, 0), by, where)
 
     def remember(self, stored: StoredTurn, delivery_id: str | None = None) -> None:
-        """Note for the save what is stored of the turn itself, and the platform's id of its message."""
+        """Record the parts of the turn that the save stores, and the platform's id of its message."""
         self.note = stored.note
         self.delivery_id = delivery_id
         if stored.history is not None:
             self.new_turns.insert(0, stored.history)
 
     def is_of(self, turn: TurnScope | None) -> bool:
-        """Whether this is the own user of a turn, or of one that it was begun in."""
+        """Whether this is the own user of a turn, or of a turn that it is nested in."""
         return self.turn is not None and turn is not None and turn.is_inside(self.turn)
 
     def was_deleted(self, by: TurnScope | None) -> None:
-        """The user was deleted, in the turn `by` or outside of any."""
+        """Record that the user was deleted: in the turn `by`, or outside any turn (None)."""
         self.state = State.DELETED_BY_ITS_TURN if self.is_of(by) else State.DELETED
 
     def settle(self, pending: PendingSave) -> None:
-        """A save was made: leave what has come since it began."""
+        """Remove what a successful save has written; changes made since it began remain."""
         if pending.is_refresh:
             return
         self.baseline = pending.baseline

@@ -1,4 +1,4 @@
-"""The objects in a model's values: which object holds what was dumped of it."""
+"""Maps each part of a model's dump to the object that it was dumped from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTAINERS = (dict, list)
 _SERIALIZERS = (PlainSerializer, WrapSerializer)
 
 Objects = dict[ValuePath, Any]
-"""The objects that are dumped as maps, by their places."""
+"""The objects that are dumped as maps, by their paths."""
 
 
 def objects_in(value: Any, dumped: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
@@ -34,9 +34,9 @@ def objects_in(value: Any, dumped: Any, path: ValuePath = ()) -> Iterator[tuple[
 
 
 def members_of(value: Any, dumped: Any) -> list[tuple[Any, Any]]:
-    """The members of a value under the keys under which they were dumped.
+    """The members of a value, by the keys under which they were dumped.
 
-    There are none where a serializer has made something else of the value.
+    Empty if a serializer dumped the value in another form.
     """
     value = unwrapped(value)
     if isinstance(dumped, list):
@@ -46,7 +46,7 @@ def members_of(value: Any, dumped: Any) -> list[tuple[Any, Any]]:
 
 
 def unwrapped(value: Any) -> Any:
-    """The value itself in place of root models of it."""
+    """The value inside nested root models."""
     while isinstance(value, RootModel):
         value = value.root
     return value
@@ -66,7 +66,7 @@ def _named_members(value: Any) -> Iterator[tuple[str, Any]]:
 
 @lru_cache(maxsize=1024)
 def _dumped_fields(kind: Any) -> dict[str, str]:
-    """The fields of a model or a dataclass under their stored keys, but for those that have a serializer."""
+    """The field name for each stored key of a model or a dataclass, without fields that have a serializer."""
     if not issubclass(kind, BaseModel):
         fields: dict[str, FieldInfo] = getattr(kind, "__pydantic_fields__", {})
         names = (

@@ -1,4 +1,4 @@
-"""A model's values laid over the stored map: what the model does not know stays with the object that it belongs to."""
+"""Merges a model's values into the stored map; unknown keys stay with the object that they belong to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .value_paths import ValuePath
 
 
 class Values(NamedTuple):
-    """A part of what a model holds now: its value, that of it which was set, and the object that holds it."""
+    """A part of a model at the save: its dumped value, the explicitly set part of it, and the object it was dumped from."""
 
     now: Any
     set: Any
@@ -29,7 +29,7 @@ class Values(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """A map of the stored data: where the model had it at the load, the object it became, and its values."""
+    """A map of the stored data: its path in the model at the load, the object made from it, and its loaded values."""
 
     path: ValuePath
     held: Any
@@ -38,11 +38,11 @@ class Origin(NamedTuple):
 
 
 class Merging:
-    """Which stored map each map of a model's values comes from.
+    """Finds, for each map of a model's values, the stored map that it comes from.
 
-    An object has what was stored of it, wherever it is now. Another object under the same name, a field's or a
-    dict's key, is a new value of the same thing, unless the one that was there is somewhere else now. In a list
-    another object is another member, unless it equals one that is gone.
+    An object keeps its stored map, even if it was moved. A different object under the same field or dict key counts
+    as a new value of that key, unless the former object was moved elsewhere. A different object in a list counts as
+    a new member, unless it equals a member that was removed.
     """
 
     def __init__(self, stored: dict[str, Any], loaded: dict[str, Any], before: Objects, now: Objects) -> None:
@@ -72,7 +72,7 @@ class Merging:
                 return value
 
     def _map(self, values: Values, origin: Origin | None) -> dict[str, Any]:
-        """Keys that the model does not know stay. Defaults that nobody has set or changed stay away."""
+        """The map to store: keys unknown to the model are kept, unset and unchanged defaults are omitted."""
         if origin is None:
             return {key: self._value(member, None) for key, member in values.members()}
         stored, loaded = origin.stored, origin.loaded
@@ -105,7 +105,7 @@ class Merging:
         ]
 
     def _by_object(self, held: Any, place: ValuePath | None) -> Origin | None:
-        """The origin of an object; of one that stands for several, the one at its place."""
+        """The origin of an object; if it has several, the one at its path."""
         origins = self._held_by.get(id(held), [])
         if len(origins) == 1:
             return origins[0]
@@ -119,16 +119,17 @@ class Merging:
 
 
 def _may_follow(former: Any, held: Any) -> bool:
-    """Whether an object can be another value of the same thing: a model of another type is not."""
+    """Whether an object can replace another as a new value of the same key; a model of another type cannot."""
     if not isinstance(former, BaseModel) and not isinstance(held, BaseModel):
         return True
     return isinstance(held, type(former)) or isinstance(former, type(held))
 
 
 def _copies(new: dict[int, Values], gone: list[Origin]) -> dict[int, Origin]:
-    """Which of the new members of a list are copies of members that are gone.
+    """The new members of a list that are copies of removed members, by index.
 
-    A copy is the one at the same place if it equals that, else the only equal one of the only equal one.
+    A member is a copy of the removed member at the same index if the two are equal. Otherwise it is a copy of an
+    equal removed member, if neither has another match.
     """
     at = {origin.path[-1]: origin for origin in gone}
     by_text: dict[str, list[Origin]] = {}
@@ -170,7 +171,7 @@ def _member(container: Any, key: Any) -> Any:
 
 
 def _paired(stored: Any, loaded: Any, path: ValuePath) -> Iterator[tuple[ValuePath, Any, Any]]:
-    """The maps of the stored data with those that the model made of them, by their places in the model."""
+    """The maps of the stored data, each with its path in the model and the map that the model made of it."""
     if isinstance(stored, dict) and isinstance(loaded, dict):
         yield path, stored, loaded
         for key, member in loaded.items():
@@ -182,11 +183,11 @@ def _paired(stored: Any, loaded: Any, path: ValuePath) -> Iterator[tuple[ValuePa
 
 
 def _matched(stored: Sequence[Any], loaded: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """The stored members of a list, by the index at which the model has them: a validator may sort or drop some."""
+    """The stored members of a list, by their index in the model: a validator may sort or drop members."""
     if len(stored) == len(loaded) and all(map(_agree, stored, loaded)):
         yield from enumerate(stored)
         return
-    # For each member of the one list, where the members that it agrees with are in the other one.
+    # For each loaded member, the indexes of the stored members that it agrees with.
     keys = _scalar_keys([*stored, *loaded])
     alike: dict[Any, list[int]] = {}
     for place, kept in enumerate(stored):
@@ -200,7 +201,7 @@ def _matched(stored: Sequence[Any], loaded: Sequence[Any]) -> Iterator[tuple[int
     if len(stored) == len(loaded) and all(
         changed or index in places[index] for index, changed in enumerate(is_changed)
     ):
-        # A validator has changed members, each at its place.
+        # A validator has changed members without moving them.
         yield from enumerate(stored)
         return
     for index, found in enumerate(places):
@@ -209,7 +210,7 @@ def _matched(stored: Sequence[Any], loaded: Sequence[Any]) -> Iterator[tuple[int
 
 
 def _scalar_keys(members: Sequence[Any]) -> list[str]:
-    """The keys under which all of these members have scalars."""
+    """The keys that hold a scalar in each of these members."""
     keys = [
         {key for key, value in member.items() if not isinstance(value, dict | list | AbstractSet)}
         if isinstance(member, dict)
@@ -220,12 +221,12 @@ def _scalar_keys(members: Sequence[Any]) -> list[str]:
 
 
 def _signature(member: Any, keys: Sequence[str]) -> Any:
-    """What members that agree have in common, so that only a few have to be compared."""
+    """A key that is equal for members that agree, so that only a few pairs have to be compared."""
     return tuple(None if member[key] == "" else member[key] for key in keys)
 
 
 def _agree(stored: Any, loaded: Any) -> bool:
-    """Whether the model can have read one from the other without changing it."""
+    """Whether the model can have read `loaded` from `stored` without changing a value."""
     if stored == loaded:
         return True
     if isinstance(stored, dict) and isinstance(loaded, dict):

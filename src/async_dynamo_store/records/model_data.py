@@ -23,7 +23,7 @@ _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Baseline(NamedTuple):
-    """What a model held: all its values, those that were set, and the objects that held them."""
+    """The state of a model: all values, the explicitly set values, and the objects that they were dumped from."""
 
     values: dict[str, Any]
     set_values: dict[str, Any]
@@ -33,15 +33,13 @@ class Baseline(NamedTuple):
 class ModelData(Generic[ModelT]):
     """`user.data` as an instance of a pydantic model.
 
-    Stored keys are the model's aliases. What the model does not know stays stored, and a default that no
-    handler has set is not written. Raises TypeError for a model that reads a field under another name than it
-    writes.
+    Stored keys are the model's aliases. Keys that the model does not know stay stored, and a default that no handler
+    has set is not written. Raises TypeError for a model that reads a field under another name than it writes.
 
-    Its validators run once for a load, and once for a save that changes something, to check that what is about to
-    be written can be loaded: twice where they change values, three times where they are no functions of their
-    input. A save that finds keys of older data, which validators still read, drops those: that takes up to log2(n) + 2
-    runs for each, of n keys that the model does not know, and 5 more. A null that is read as an empty string takes
-    one more each time.
+    The validators run once per load. They run once more per save with changes, to check that the new data can be
+    loaded: twice if they change values, three times if they are not pure functions. A save drops keys of older data
+    that validators still read: with n keys unknown to the model, this takes up to log2(n) + 2 runs for each dropped
+    key, and 5 more. A null that is read as an empty string takes one more run each time.
     """
 
     def __init__(self, model: type[ModelT], *, empty_strings_as_null: bool = False) -> None:
@@ -54,9 +52,8 @@ class ModelData(Generic[ModelT]):
     def read(self, stored: dict[str, Any], attribute: str) -> tuple[ModelT, Baseline]:
         """The validated model.
 
-        A null is read as an empty string where the model takes no None. Raises `UnreadableItemError` with
-        pydantic's field errors (no values in them); for a new user, of whom nothing is stored, when the model
-        has fields without a default.
+        A null is read as an empty string if the model does not accept None. Raises `UnreadableItemError` with
+        pydantic's field errors (without values); for a new user, if the model has fields without a default.
         """
         try:
             data = self._validate(stored)
@@ -66,13 +63,13 @@ class ModelData(Generic[ModelT]):
             return data, self.baseline(data)
         if not stored:
             raise UnreadableItemError(
-                f"{self._model.__qualname__} cannot be made without values ({field_errors(clean)}), and nothing is"
-                " stored of this user: give its fields defaults",
+                f"{self._model.__qualname__} cannot be created without values ({field_errors(clean)}), and nothing is"
+                " stored for this user: give its fields defaults",
                 attribute,
             ) from clean
         raise UnreadableItemError(
-            f"the stored {attribute} does not fit {self._model.__qualname__} ({field_errors(clean)}). Nothing is"
-            " written over it: give the model a validator that upgrades it, or mend the item",
+            f"the stored {attribute} does not fit {self._model.__qualname__} ({field_errors(clean)}). The"
+            " item is left unchanged: give the model a validator that upgrades the data, or repair the item",
             attribute,
         ) from clean
 
@@ -86,32 +83,32 @@ class ModelData(Generic[ModelT]):
         return Baseline(values, self._dump(data, exclude_unset=True), dict(objects_in(data, values)))
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
-        """The path with the aliases under which the fields in it are stored."""
+        """The path with each field replaced by the alias under which it is stored."""
         return stored_keys(self._model, keys)
 
     def default(self, keys: DataKeys) -> Any:
-        """What the model reads at a stored path where nothing is stored."""
+        """The model's default at a stored path."""
         native = _ANYTHING.dump_python(
             default_at(self._model, keys), by_alias=True, round_trip=True, warnings=False
         )
         return storable(native)
 
     def loaded_value(self, baseline: Baseline, keys: DataKeys) -> Any:
-        """What the model held at a stored path."""
+        """The model's value at a stored path at the load."""
         return found(baseline.values, keys)
 
     def changed(self, data: ModelT, baseline: Any, now: Any) -> None:
-        """Each has to be looked at: what is written may be older than what the model makes of it."""
+        """None: all keys have to be compared, because stored data may be older than the model's form of it."""
 
     def write(
         self, data: ModelT, stored: Callable[[], dict[str, Any]], baseline: Baseline, now: Baseline
     ) -> dict[str, Any]:
-        """The model's values laid over the stored map.
+        """The model's values merged into the stored map.
 
         Raises `UnsupportedValueError` for values that the model would not read back.
         """
         before = stored()
-        if repr(now[:2]) == repr(baseline[:2]):  # unlike ==, it tells True from 1
+        if repr(now[:2]) == repr(baseline[:2]):  # == would treat True and 1 as equal
             return before
         merging = Merging(before, baseline.values, baseline.objects, now.objects)
         return self._readable(
@@ -123,17 +120,17 @@ class ModelData(Generic[ModelT]):
     def _readable(
         self, written: dict[str, Any], values: dict[str, Any], with_defaults: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """What is about to be written, without keys of older data that the model's validators would still read."""
+        """The map to write, without keys of older data that the model's validators would still read."""
         left_away = set(only_in(values, written))
         reading = self._reading(written)
         if _is_same(reading, values, left_away):
             return written
-        # Validators may change values: what counts is what they make of the values alone.
+        # Validators may change values, so compare with what they make of the values alone.
         alone = values | {key: written[key] for key in self._excluded if key in written}
         expected = self._read_back(alone)
         if _is_same(reading, expected, left_away):
             return written
-        # What differs between two runs on the same values tells nothing.
+        # Ignore what differs between two runs on the same values.
         unsteady = set(differing(expected, self._reading(alone)))
         if _is_same(reading, expected, left_away | unsteady):
             return written
@@ -157,22 +154,22 @@ class ModelData(Generic[ModelT]):
         where = ".".join(map(str, ("data", *clean.errors()[0]["loc"])))
         raise UnsupportedValueError(
             f"user.data does not fit {self._model.__qualname__} any more ({field_errors(clean)}), and could not be"
-            " read again. Nothing was saved: set values that fit; with validate_assignment in its config the model"
-            " checks them when they are set",
+            " read again. Nothing was saved: set valid values; with validate_assignment in its config the model"
+            " checks each value when it is set",
             where,
         ) from clean
 
     def _reading(self, values: dict[str, Any]) -> dict[str, Any] | None:
         try:
             return self._dump(self._validate(self._as_stored(values)))
-        except Exception:  # noqa: BLE001 - a validator that meets keys that it does not expect may raise anything
+        except Exception:  # noqa: BLE001 - a validator may raise any exception for unexpected keys
             return None
 
     def _as_stored(self, values: dict[str, Any]) -> dict[str, Any]:
         return cast("dict[str, Any]", as_null(values)) if self._empty_strings_as_null else copied(values)
 
     def _validate(self, stored: dict[str, Any]) -> ModelT:
-        # A strict model takes a date from JSON's text, but not from Python's; what is stored is JSON-like.
+        # Not strict: a strict model would refuse dates, which are stored as text.
         try:
             return self._model.model_validate(stored, strict=False)
         except ValidationError as error:
@@ -185,7 +182,7 @@ class ModelData(Generic[ModelT]):
                 raise error from None
 
     def _dump(self, data: ModelT, *, exclude_unset: bool = False) -> dict[str, Any]:
-        # Pydantic's warnings would quote a user's values; what does not fit is refused by `write`.
+        # Pydantic's warnings would quote user data; `write` refuses invalid values itself.
         native = data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
         return cast("dict[str, Any]", storable(native))
 

@@ -1,4 +1,4 @@
-"""Empty strings that are stored as null, and read from it."""
+"""Conversion between empty strings and null, for `empty_strings="null"`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def as_null(value: Any) -> Any:
 
 
 def with_empty_strings(stored: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
-    """What is stored, with an empty string for each null that the model has refused; None when there is none."""
+    """The stored data with an empty string for each null that the model refused; None if it refused no null."""
     mended = deepcopy(stored)
     is_mended = False
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         parent: Any = mended
-        # The place of an error names the branch of a union too, which is no key.
+        # The location of an error also contains the branch of a union, which is not a key.
         for key in problem["loc"]:
             if not _has(parent, key):
                 continue

@@ -1,4 +1,4 @@
-"""The path of a value in the user's data, as users write it, and where it is in an item."""
+"""Paths of values in the user's data, as callers write them, and the corresponding paths in an item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from async_dynamo_store.wire.codec import encode
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text
 
 DataPath = str | tuple[str | int, ...]
-"""A value in the user's data: keys with dots between them, or a tuple where a key holds a dot.
+"""The path of a value in the user's data: keys separated by dots, or a tuple if a key contains a dot.
 
 A member of a list is named by its index: `"phones.1.type"`, `("phones", 1, "type")`.
 """
@@ -17,12 +17,12 @@ DataKeys = tuple[str | int, ...]
 
 
 def path_keys(path: DataPath) -> DataKeys:
-    """The keys of a path; raises ValueError when one is empty, negative or not valid Unicode."""
+    """The keys of a path. Raises ValueError if a key is empty, negative or not valid Unicode."""
     keys = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
     if not keys or not all(map(_is_key, keys)):
         raise ValueError(
-            'a path is keys with dots between them, such as "address.city" or "phones.1.type", or a tuple of keys'
-            " and indexes"
+            'a path consists of keys separated by dots, such as "address.city" or "phones.1.type", or is a tuple of'
+            " keys and indexes"
         )
     try:
         "".join(map(str, keys)).encode()
@@ -38,17 +38,17 @@ def _is_key(key: object) -> bool:
 
 
 def as_index(key: str | int) -> int | None:
-    """The index of a list that a key stands for, if it can stand for one."""
+    """The key as a list index, or None if it cannot be one."""
     if isinstance(key, int):
         return key
     return int(key) if key.isascii() and key.isdigit() else None
 
 
 class Place:
-    """Where a value of the user's data is in the items of a layout, whose data is at `root`.
+    """The location of a value of the user's data in an item whose data is at `root`.
 
-    `keys` is the path in an item where all parents are maps. `has_indexes`: only the stored item can tell what
-    the path means, an index of a list or a key of digits. Raises `UnsupportedValueError` for a path that no
+    `keys` is the path in an item if all parents are maps. `has_indexes`: the path contains a number, and only the
+    stored item shows whether that is a list index or a map key. Raises `UnsupportedValueError` for a path that no
     item can hold.
     """
 
@@ -64,11 +64,11 @@ class Place:
             encode({key: None}, self.keys[:1])
 
     def on(self, item: Item) -> ItemPath:
-        """The path in an item that was read; raises as `located` does."""
+        """The path in an item that was read. Raises like `located`."""
         return located(item, self._root, self._data_keys)
 
     def value(self, item: Item) -> AttributeValue | None:
-        """What is there in an item that was read; None where nothing is, or no path leads."""
+        """The value in an item that was read; None if there is no value or the path is impossible there."""
         try:
             return find(item, self.on(item))
         except UnsupportedValueError:
@@ -76,7 +76,7 @@ class Place:
 
 
 def check_type(item: Item, path: ItemPath, tag: str, expected: str) -> None:
-    """Raises `UnsupportedValueError` when something else than a value of this type is at the path."""
+    """Raise `UnsupportedValueError` if the path holds a value of another type."""
     value = find(item, path)
     if value is not None and tag not in value:
         where = path_text(path)
@@ -84,9 +84,9 @@ def check_type(item: Item, path: ItemPath, tag: str, expected: str) -> None:
 
 
 def located(item: Item, root: ItemPath, keys: DataKeys) -> ItemPath:
-    """Where the value is in the item, or would be: what is missing of its parents are maps.
+    """The path of the value in the item; missing parents are assumed to be maps.
 
-    Raises `UnsupportedValueError` for a path through what holds no members, and for an index that is not there.
+    Raises `UnsupportedValueError` for a path through a value without members, and for an index that does not exist.
     """
     value = find(item, root)
     path = root
@@ -109,7 +109,7 @@ def located(item: Item, root: ItemPath, keys: DataKeys) -> ItemPath:
 
 
 def _names(keys: DataKeys, path: ItemPath) -> tuple[str, ...]:
-    """The keys of maps that are to be made at a path."""
+    """The keys of the maps to create at a path."""
     for key in keys:
         if isinstance(key, int):
             where = path_text(path)
@@ -123,6 +123,6 @@ def _index(key: str | int, length: int, path: ItemPath) -> int:
         raise UnsupportedValueError(f"{where} is a list; name a member by its index", where)
     if index >= length:
         raise UnsupportedValueError(
-            f"{where} has {length} members: there is no index {index}. To add one, append it", where
+            f"{where} has {length} members: there is no index {index}. To add a member, append it", where
         )
     return index

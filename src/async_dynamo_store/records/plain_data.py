@@ -18,7 +18,7 @@ _AS_PLAIN_JSON = (
 
 
 class Prints(NamedTuple):
-    """What a dict looks like: its keys, and its JSON text without the members that JSON has no form for."""
+    """The state of a dict: its keys, and its JSON text without the members that JSON cannot represent."""
 
     keys: tuple[Any, ...]
     text: bytes
@@ -26,14 +26,14 @@ class Prints(NamedTuple):
 
 
 class PlainData:
-    """`user.data` as a plain dict. Its baseline is its JSON text, so that most values need no closer look at the save."""
+    """`user.data` as a plain dict. Its baseline is its JSON text, so a save has to compare only a few values."""
 
     def read(self, stored: dict[str, Any], attribute: str) -> tuple[dict[str, Any], Prints]:
         """The stored map itself."""
         return stored, self.baseline(stored)
 
     def baseline(self, data: dict[str, Any]) -> Prints:
-        """What the dict looks like now."""
+        """The current state of the dict."""
         if not isinstance(data, dict):
             raise UnsupportedValueError(f"user.data is {type(data).__qualname__}; set it to a dict", "data")
         try:
@@ -59,8 +59,8 @@ class PlainData:
         """A dict creates no values itself."""
 
     def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
-        """The keys that have changed, and those that have to be looked at."""
-        # JSON writes a NaN as null too.
+        """The keys that have changed or have to be compared."""
+        # NaN is also written as null in JSON.
         nulls = sum(value is None for value in data.values())
         is_exact = baseline.is_whole and now.is_whole and now.text.count(b"null") == nulls
         if now.text == baseline.text and is_exact:
@@ -70,7 +70,7 @@ class PlainData:
             changed.update(key for key, value in data.items() if not _is_exact(key, value))
         begin, is_same = 1, True
         for key, value in data.items():
-            # A text that ends with whole members ends with these members.
+            # If the old text ends with the rest of the new one, the remaining members are unchanged.
             if not is_same and baseline.text.endswith(now.text[begin - 1 :]):
                 break
             text = _member_text(key, value)
@@ -85,7 +85,7 @@ class PlainData:
 
 
 def _member_text(key: Any, value: Any) -> bytes | None:
-    """A member of a dict as JSON writes it between its braces; None for what JSON has no form for."""
+    """A member of a dict as JSON text without the braces; None if JSON cannot represent it."""
     try:
         return orjson.dumps({key: value}, option=_AS_PLAIN_JSON)[1:-1]
     except (TypeError, ValueError):
@@ -93,6 +93,6 @@ def _member_text(key: Any, value: Any) -> bytes | None:
 
 
 def _is_exact(key: Any, value: Any) -> bool:
-    """Whether the JSON text of a member is that of no other one."""
+    """Whether the JSON text of a member identifies its value."""
     text = _member_text(key, value)
     return text is not None and (value is None or b"null" not in text)

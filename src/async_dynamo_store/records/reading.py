@@ -1,4 +1,4 @@
-"""Reading the parts of a record from an item, and the times as JavaScript writes them."""
+"""Reads the parts of a record from an item, and formats times as JavaScript does."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def javascript_time(moment: datetime) -> str:
 
 
 def read_map(item: Item, path: ItemPath) -> Item:
-    """The map at `path` of an item, empty where nothing is.
+    """The map at `path` of an item; empty if there is none.
 
-    Raises `UnreadableItemError` when something else is on the way.
+    Raises `UnreadableItemError` if a value along the path is not a map.
     """
     members = item
     for length, key in enumerate(path, 1):
@@ -33,7 +33,7 @@ def read_map(item: Item, path: ItemPath) -> Item:
 
 
 def read_time(item: Item, path: ItemPath | None) -> datetime | None:
-    """The time at `path` as an aware datetime, None where nothing is."""
+    """The time at `path` as an aware datetime, or None."""
     text = read_text(item, path) if path else None
     if path is None or text is None:
         return None
@@ -45,7 +45,7 @@ def read_time(item: Item, path: ItemPath | None) -> datetime | None:
 
 
 def read_text(item: Item, path: ItemPath) -> str | None:
-    """The text at `path`, None where nothing is."""
+    """The text at `path`, or None."""
     value = read_map(item, path[:-1]).get(str(path[-1]))
     if value is None or "NULL" in value:
         return None
@@ -55,11 +55,11 @@ def read_text(item: Item, path: ItemPath) -> str | None:
 
 
 def unreadable(item: Item, path: ItemPath, expected: str) -> UnreadableItemError:
-    """The error for an attribute that is not what the layout expects there."""
+    """The error for an attribute whose type or form differs from what the layout expects."""
     where = path_text(path)
     return UnreadableItemError(
         f"the attribute {where} of the stored item is not {expected} (its type is"
-        f" {', '.join(find(item, path) or {})}). The item is left as it is: check that `layout` names the"
-        " framework that wrote this table, or mend the item",
+        f" {', '.join(find(item, path) or {})}). The item is left unchanged: check that `layout` names the"
+        " framework that wrote this table, or repair the item",
         where,
     )

@@ -1,4 +1,4 @@
-"""What a handler holds of a user: the data, the session, the history."""
+"""The user record that a handler receives: data, session and history."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class UserRecord(Generic[DataT]):
         await self._stored().refresh(self)
 
     def become(self, other: UserRecord[DataT]) -> None:
-        """Make this record what another one is, and its `data` too: whoever holds on to the two sees it."""
+        """Copy another record into this one, keeping the identity of the record and of its `data` object."""
         if isinstance(self.data, dict) and isinstance(other.data, dict):
             self.data.clear()
             self.data.update(other.data)
@@ -142,14 +142,14 @@ class UserRecord(Generic[DataT]):
             members.extend(values)
         else:
             raise UnsupportedValueError(
-                f"{where} is {type(members).__qualname__}; only a list is appended to", where
+                f"{where} is {type(members).__qualname__}; append needs a list", where
             )
 
     def _stored(self) -> Loaded:
         if self.loaded is None:
             raise StoreError(
-                "This user is anonymous: the request named nobody, or the user could not be loaded. Nothing is stored"
-                " of it."
+                "This user is anonymous: the request had no user id, or the user could not be loaded. Nothing is stored"
+                " for an anonymous user."
             )
         return self.loaded
 
@@ -170,7 +170,7 @@ def _where(keys: DataKeys) -> str:
 
 
 def _walked(data: Any, keys: DataKeys, where: str) -> tuple[Any, Any, DataKeys]:
-    """What holds the last key, that key as it is held, and the keys under which all is stored; missing parents are made."""
+    """The parent of the value, the key in that parent, and the stored keys of the path. Missing parents are created."""
     parent = data
     stored: DataKeys = ()
     for key in keys[:-1]:
@@ -184,7 +184,7 @@ def _walked(data: Any, keys: DataKeys, where: str) -> tuple[Any, Any, DataKeys]:
 
 
 def _names(parent: Any, key: str | int, where: str) -> tuple[Any, str | int]:
-    """Under which name, or at which index, something is held and stored."""
+    """The key or index of a member in its parent, and the key or index under which it is stored."""
     if not isinstance(parent, list):
         return member_names(parent, str(key), where)
     index = as_index(key)

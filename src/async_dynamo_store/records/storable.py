@@ -1,4 +1,4 @@
-"""What pydantic dumps, with JSON forms in place of what DynamoDB has no type for."""
+"""Converts pydantic's dumps to types that DynamoDB supports."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 _STORED_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
-"""The commonest types, for which no function is called: that is a good part of a typed turn."""
+"""The most common types. They skip a function call, which takes a good part of the time of a typed turn."""
 
 
 def storable(native: Any) -> Any:
-    """A dumped value with what DynamoDB has no type for (dates, UUIDs, enums …) in pydantic's JSON form."""
+    """A dumped value, with types that DynamoDB lacks (dates, UUIDs, enums …) in pydantic's JSON form."""
     match native:
         case dict():
             return {
@@ -39,11 +39,11 @@ def storable(native: Any) -> Any:
             try:
                 return to_jsonable_python(native)
             except PydanticSerializationError:
-                return native  # the codec refuses it, and names the path
+                return native  # the codec will refuse it with an error that names the path
 
 
 def copied(value: Any) -> Any:
-    """A copy of what is storable, down to its scalars; `deepcopy` takes four times as long."""
+    """A deep copy of a storable value; `deepcopy` takes four times as long."""
     match value:
         case dict():
             return {
@@ -59,10 +59,10 @@ def copied(value: Any) -> Any:
 
 
 def storable_key(key: Any) -> str:
-    """The key of a map under which a dict's key is stored."""
+    """The text under which a dict's key is stored in a map."""
     return key if type(key) is str else next(iter(to_jsonable_python({key: None})))
 
 
 def _are(members: Iterable[Any], kind: Any) -> bool:
-    """Whether there are members, and each is of the kind."""
+    """Whether there are members and all of them have the type `kind`."""
     return bool(members) and all(isinstance(member, kind) and type(member) is not bool for member in members)

@@ -1,4 +1,4 @@
-"""Places in the values that a model dumps, and how two such values differ."""
+"""Paths in the values that a model dumps, and differences between two such values."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 ValuePath = tuple[str | int, ...]
-"""The place of a value in what a model dumps: stored keys, and indexes."""
+"""The path of a value in a model's dump: stored keys and indexes."""
 
 
 def found(values: Any, path: ValuePath) -> Any:
-    """What is at a path of maps, None for nothing."""
+    """The value at a path through maps, or None."""
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
     return values
 
 
 def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
-    """Where two values differ."""
+    """The paths at which two values differ."""
     if one == other:
         return
     if isinstance(one, dict) and isinstance(other, dict):
@@ -34,7 +34,7 @@ def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]
 
 
 def only_in(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
-    """The keys that the maps of one value have, and those of the other have not."""
+    """The paths of map keys that exist in `one` but not in `other`."""
     if one == other:
         return
     if isinstance(one, dict) and isinstance(other, dict):
@@ -49,7 +49,7 @@ def only_in(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
 
 
 def without(value: Any, paths: Collection[ValuePath], path: ValuePath = ()) -> Any:
-    """The value without the keys of maps at these paths; the value given stays as it was."""
+    """A copy of the value without the map keys at these paths."""
     if isinstance(value, dict):
         return {
             key: without(member, paths, (*path, key))
@@ -62,21 +62,21 @@ def without(value: Any, paths: Collection[ValuePath], path: ValuePath = ()) -> A
 
 
 def is_within(path: ValuePath, places: Collection[ValuePath]) -> bool:
-    """Whether a path is one of these, or goes through one."""
+    """Whether a path is one of these or lies below one."""
     return any(path[:length] in places for length in range(1, len(path) + 1))
 
 
 def culprits(paths: Sequence[ValuePath], is_fine: Callable[[Sequence[ValuePath]], bool]) -> set[ValuePath]:
-    """Those of the paths that have to go, so that the rest is fine.
+    """The paths that have to be removed so that `is_fine` accepts the rest.
 
-    `is_fine` is asked about log2(n) + 2 times for each of them; it has to say yes to nothing at all.
+    Calls `is_fine` about log2(n) + 2 times for each of them. `is_fine` must accept an empty list.
     """
     gone: set[ValuePath] = set()
     left = list(paths)
     while not is_fine(left):
         together: list[ValuePath] = []
         rest = left
-        # Some are only wrong together, as two halves of a name. Each round finds one more of those.
+        # Some paths only fail together, such as two halves of a name. Each round finds one more of them.
         while rest and (not together or is_fine(together)):
             fine, wrong = 0, len(rest)
             while wrong - fine > 1:

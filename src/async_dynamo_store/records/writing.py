@@ -1,4 +1,4 @@
-"""What a save writes: from the item as it was read and the changes to one conditional request. Pure."""
+"""Plans a save: turns the item as it was read and the changes into one conditional request. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """What is to be saved of one item: its key, the changes, and what becomes of those of others."""
+    """A save of one item: its key, the changes, and how to treat the changes of other writers (`mode`)."""
 
     key: Item
     changes: Sequence[Change]
@@ -33,10 +33,10 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One request that makes a save, and the item as it is after it.
+    """One request that performs a save, and the item after it.
 
-    `record_token` is what tells the user of the base from one who comes later under the same key; None for a
-    user who is new.
+    `record_token` distinguishes the user of the base from a user created later under the same key; None for a new
+    user.
     """
 
     operation: str
@@ -47,11 +47,11 @@ class Write:
 
 
 def plan_save(elements: Elements[Any], save: Save, base: Snapshot | None, mark: WriteMark) -> Write | None:
-    """The request that makes the changes on the item that was read as `base`; None when it has them already.
+    """The request that makes the changes on `base`, the item as it was read; None if it contains them already.
 
     Raises `UnreadableItemError` for an item of another layout, and `ItemTooLargeError`.
     """
-    # The conditions hold what a write would have to know of the rest: DynamoDB refuses it when that is otherwise.
+    # The write needs only these members of the data; its conditions make DynamoDB check the rest of the item.
     keys = elements.needed_members(save.changes) if save.mode == "merge" else None
     stored = None if base is None else base.item if keys is None else base.part(keys)
     before = stored or {}
@@ -80,7 +80,7 @@ def plan_save(elements: Elements[Any], save: Save, base: Snapshot | None, mark: 
 def _written_with(
     elements: Elements[Any], save: Save, before: Item, changed: Item, mark: WriteMark
 ) -> list[Change]:
-    """The changes that go with this write: times, expiry, index keys, and this library's own attribute."""
+    """The changes that accompany this write: times, expiry, index keys, and this library's own attribute."""
     return [
         *elements.written_with(before, changed, save.now),
         *bookkeeping.upkeep(save.now.timestamp(), before, mark),
@@ -101,7 +101,7 @@ def _update_request(
         conditions += [Guard((name,), value) for name, value in stored.items() if name not in save.key]
         if bookkeeping.ATTRIBUTE not in stored:
             conditions.append(Guard((bookkeeping.ATTRIBUTE,), None))
-    # Where there is no bookkeeping yet, the write makes it, on the condition that it is still not there.
+    # If the item has no bookkeeping yet, the write creates it, on the condition that it is still absent.
     unmade = [mark.unmade(stored)] if bookkeeping.ATTRIBUTE in stored else []
     counts = any(isinstance(change, Increment) for change in save.changes)
     return {
@@ -130,7 +130,7 @@ def _put_request(
 
 
 def _nobody_is_there(elements: Elements[Any], save: Save, expression: Expression) -> str:
-    """No item, or one whose time is over."""
+    """The condition that there is no item, or only an expired one."""
     condition = f"attribute_not_exists({expression.path((next(iter(save.key)),))})"
     if alive := elements.expiry.alive(save.now):
         condition += f" OR {expression.expired(alive)}"
@@ -138,7 +138,10 @@ def _nobody_is_there(elements: Elements[Any], save: Save, expression: Expression
 
 
 def _same_user(elements: Elements[Any], save: Save, stored: Item, expression: Expression) -> str:
-    """The same item, or one that another framework has put in its place, of the user who was created then."""
+    """The condition that the item belongs to the same user.
+
+    It is the same item, or another framework has put an item in its place whose creation time is equal or missing.
+    """
     created_at = elements.layout.created_at
     same = " AND ".join(map(expression.condition, bookkeeping.same_item(stored, save.key, created_at)))
     put_by_others = [

@@ -1,1 +1,1 @@
-"""`AsyncDynamoStore`: the public operations, and the conditional writes that they are made of."""
+"""`AsyncDynamoStore`: the public operations and the conditional writes behind them."""

@@ -1,4 +1,4 @@
-"""One table's items: read, written under a condition, removed. The few requests that the store is made of."""
+"""The items of one table: the few requests that read, conditionally write and delete them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Items:
-    """The user items of one table, by the value of their partition key."""
+    """The user items of one table, by partition key value."""
 
     def __init__(self, config: DynamoDbConfig, client: Client, elements: Elements[Any]) -> None:
         self._config = config
@@ -61,7 +61,7 @@ class Items:
         return {self._primary_key: {"S": key}, **self._sort_key}
 
     async def read(self, key: str, now: datetime) -> Item | None:
-        """The item, None where there is none or its time is over."""
+        """The item; None if there is none or it has expired."""
         answer = await self._call("get_item", Key=self.key(key), ConsistentRead=self._config.consistent_read)
         return self._alive(answer.get("Item"), now)
 
@@ -87,11 +87,11 @@ class Items:
         return found
 
     async def scan(self, start: Item | None, now: datetime) -> Page:
-        """A page of all user items by key, from `start` on, and where the next page starts."""
+        """A page of all user items by key, beginning at `start`, and the start of the next page."""
         return await self._page("scan", start, now, ConsistentRead=self._config.consistent_read)
 
     async def query(self, index: str, value: AttributeValue, start: Item | None, now: datetime) -> Page:
-        """A page of the user items that have `value` for the partition key of a global secondary index."""
+        """A page of the user items with `value` as the partition key of a global secondary index."""
         (hash_key,) = (
             each.keys[0] for each in self._config.global_secondary_indexes if each.index_name == index
         )
@@ -109,7 +109,7 @@ class Items:
         )
 
     async def whole_items(self, read_page: ReadPage, start: Item | None, now: datetime) -> Page:
-        """A page with each item as the table has it, from one that may hold parts of them."""
+        """A page with the complete items from the table, for a page that may hold only parts of them."""
         page, following = await read_page(start, now)
         return await self.read_many(page, now), following
 
@@ -119,21 +119,21 @@ class Items:
         found: dict[str, Item] = {}
         for item in page["Items"]:
             if any("S" not in item.get(name, {}) for name, _, _ in self._config.key_schema):
-                raise InvalidRequest("The table has items without the key that the configuration asks for.")
+                raise InvalidRequest("The table has items without the key that is set in the configuration.")
             key = item[self._primary_key]["S"]
             if self.key(key).items() <= item.items() and self._alive(item, now):
                 found[key] = item
         return found, page.get("LastEvaluatedKey")
 
     def plan(self, save: Save, base: Snapshot | None, mark: WriteMark) -> Write | None:
-        """The request that makes a save; None when there is nothing to write."""
+        """The request for a save; None if there is nothing to write."""
         return plan_save(self._elements, save, base, mark)
 
     async def send(self, save: Save, write: Write) -> Outcome:
-        """Make a planned save.
+        """Send a planned save.
 
-        `merge` makes the changes on what others have written meanwhile. Raises `ConditionFailed` when the
-        user has been deleted, with `raise` when anything was written since.
+        With `merge`, the changes are applied to the latest item. Raises `ConditionFailed` if the user was deleted, and
+        with `raise` also if another writer has changed the item.
         """
 
         def may_retry(stored: Item | None, attempt: int) -> bool:
@@ -148,10 +148,10 @@ class Items:
     async def change(
         self, key: str, change_of: Callable[[Item], Change], blind: Change | None, now: datetime
     ) -> Item:
-        """Make one change of the item, whatever others write meanwhile; returns the item as it is then.
+        """Make one change to the item, even if others write to it concurrently; return the item after the change.
 
-        `change_of` says what the change is on an item that was read, or raises. `blind` is the change on an item
-        that is as it should be, which is tried without reading it; None when it has to be read.
+        `change_of` returns the change for an item that was read, or raises. `blind` is the change to try first without
+        reading the item; None if the item has to be read.
         """
         mark = self.writer.begin(key)
         read: list[Item] = []
@@ -173,7 +173,7 @@ class Items:
             try:
                 outcome = await self._until_made(write, now, replan, lambda stored, attempt: True)
             except InvalidRequest:
-                # A sum that DynamoDB cannot hold is refused so: working it out here says which.
+                # DynamoDB refuses a sum that it cannot store. Computing it here raises an error that names the value.
                 change_of(await self.read(key, now) or {})
                 raise
         finally:
@@ -200,7 +200,7 @@ class Items:
         replan: Replan,
         may_retry: Callable[[Item | None, int], bool],
     ) -> Outcome:
-        """Send a write; plan it again on what a refusal says is stored, as long as that may be done."""
+        """Send a write; if it is refused, plan it again for the stored item, as long as `may_retry` allows."""
         first, attempt = write, 0
         while True:
             try:
@@ -227,13 +227,13 @@ class Items:
             await pause(attempt)
 
     async def remove(self, key: str, base: Item | None = None) -> bool:
-        """Delete the item, if it is still the one that was read as `base` (None: the one that is there now); whether it was.
+        """Delete the item if it is still the one read as `base` (None: the current one); return whether it was deleted.
 
-        One that has come back since is another user.
+        An item that was deleted and created again since belongs to another user and is kept.
         """
         if base is None:
-            # Read even where nothing but a delete is wanted: one that is sent again after a lost answer must
-            # not hit whoever came since.
+            # Read first even for a plain delete: a delete that is sent again after a lost response must not delete an
+            # item that was created since.
             answer = await self._call("get_item", Key=self.key(key), ConsistentRead=True)
             base = answer.get("Item")
         while base is not None:
@@ -256,20 +256,20 @@ class Items:
     def has_many_stale(self, item: Item, now: datetime) -> bool:
         """Whether enough of the bookkeeping is outdated to justify a write.
 
-        A save removes it in passing; a user who is only ever changed by single values has no saves.
+        A save removes outdated entries anyway, but a user who is only changed by direct operations has no saves.
         """
         stale = bookkeeping.stale(now.timestamp(), item, bookkeeping.WriteMark("", 0))
         return sum(len((find(item, change.path) or {}).get("M", "1")) for change in stale) >= _MANY_STALE
 
     async def remove_stale(self, key: str, item: Item, now: datetime) -> None:
-        """Remove what is out of date in the bookkeeping; what keeps this from being done may keep it."""
+        """Remove outdated entries from the bookkeeping; a failure is only logged."""
         stale = list(bookkeeping.stale(now.timestamp(), item, bookkeeping.WriteMark("", 0)))
         try:
             await self._call(
                 "update_item", Key=self.key(key), **plan(stale, item, self._same_item(key, item))
             )
         except (ConditionFailed, BackendError) as error:
-            log.debug("Slots of silent writers stay for now: %s", type(error).__name__)
+            log.debug("Outdated slots of other writers were not removed: %s", type(error).__name__)
 
     def _alive(self, item: Item | None, now: datetime) -> Item | None:
         return None if item is None or self._elements.expiry.is_over(item, now) else item
@@ -286,7 +286,10 @@ class Items:
 
 
 async def pause(attempt: int) -> None:
-    """Wait a random time that grows with the attempts, so that writers who met do not meet again (AWS, 'Exponential Backoff And Jitter')."""
+    """Wait a random time that grows with the attempts, so that concurrent writers do not collide again.
+
+    See AWS, 'Exponential Backoff And Jitter'.
+    """
     longest = min(_LAST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(attempt, 10))
     seconds = random.uniform(0, longest)  # noqa: S311 - no secret
     await asyncio.sleep(min(seconds, time_left()))

@@ -1,4 +1,4 @@
-"""The partition keys of users: their ids, with the prefixes of the configuration."""
+"""The partition keys of users: their ids with the configured prefixes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Keys:
         self._has_platform = config.prefix_primary_key_with_platform
 
     def of(self, user_id: str, platform: str = "") -> str:
-        """The key of a user; `platform` is the prefix of the platform that names the user so.
+        """The key of a user; `platform` is the platform's prefix.
 
         Raises `InvalidUserIdError`.
         """
         if not user_id or not isinstance(user_id, str):
             got = type(user_id).__name__.removesuffix("Type").replace("str", "an empty str")
             raise InvalidUserIdError(
-                f"A user id is a str that is not empty; this one is {got}. Check where it is taken from (VoiceApp: user_id=)."
+                f"A user id is a non-empty str; this one is {got}. Check where it is taken from (VoiceApp: user_id=)."
             )
         key = f"{self._prefix}{platform}{user_id}"
         try:
@@ -43,7 +43,7 @@ class Keys:
         return key
 
     def user_id(self, key: str) -> str | None:
-        """The user's id in a key; None for an item with another prefix."""
+        """The user id in a key; None for a key with another prefix."""
         if not key.startswith(self._prefix):
             return None
         user_id = key.removeprefix(self._prefix)
@@ -51,6 +51,6 @@ class Keys:
 
 
 def item_key(config: DynamoDbConfig, key: str) -> Item:
-    """The primary key of the item under a partition key."""
+    """The primary key of the item with this partition key."""
     sort_key: Item = {config.sort_key_column: {"S": config.sort_key}} if config.sort_key_column else {}
     return {config.primary_key: {"S": key}, **sort_key}

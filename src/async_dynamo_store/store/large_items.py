@@ -1,4 +1,4 @@
-"""A warning of user items that come near DynamoDB's limit, once for each."""
+"""A warning, once per item, about user items that approach DynamoDB's size limit."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _MOST_REMEMBERED = 1_000
 
 
 class LargeItems:
-    """Warns of the items of one store."""
+    """Warns about the large items of one store."""
 
     def __init__(self) -> None:
         self._warned_of: dict[str, None] = {}
 
     def look_at(self, key: str, item: Snapshot) -> None:
-        """Warn of an item that is being written, if it has passed 80 % of DynamoDB's 400 KB and was not warned of before.
+        """Warn about an item that is being written, once, if it exceeds 80 % of DynamoDB's 400 KB.
 
-        The last 1,000 are remembered.
+        The last 1,000 warnings are remembered.
         """
-        # The text of an item is longer than what DynamoDB counts, and known.
+        # The JSON text's size is already known, and never less than what DynamoDB counts.
         if item.size <= _WARN_BYTES or key in self._warned_of:
             return
         size = item_size(item.item)
@@ -37,7 +37,7 @@ class LargeItems:
         if len(self._warned_of) > _MOST_REMEMBERED:
             del self._warned_of[next(iter(self._warned_of))]
         log.warning(
-            "A user item has %d bytes, and DynamoDB holds %d. Keep less in it, or a transcript in store.conversation().",
+            "A user item has %d bytes; DynamoDB allows %d. Store less in it, or keep transcripts in store.conversation().",
             size,
             MAX_ITEM_BYTES,
         )

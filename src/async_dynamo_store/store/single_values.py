@@ -1,4 +1,4 @@
-"""One value of a user's data: read, or written atomically."""
+"""Reads and atomic writes of single values of a user's data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class SingleValues:
-    """Single values of the users of one table, by the value of their partition key.
+    """Single values of the users of one table, by partition key value.
 
-    The methods of `AsyncDynamoStore` with the same names say what they raise.
+    The methods of `AsyncDynamoStore` with the same names document the errors.
     """
 
     def __init__(self, users: Users[Any], elements: Elements[Any], model: DataModel[Any]) -> None:
@@ -33,7 +33,7 @@ class SingleValues:
         self._model = model
 
     async def get(self, key: str, path: DataPath, default: Any = None) -> Any:
-        """One value of the user's data, `default` where nothing is stored at the path."""
+        """Read one value of the user's data; `default` if nothing is stored at the path."""
         place = self._place(path)
         item = await self._users.read(key) or {}
         self._elements.check(item)
@@ -41,13 +41,13 @@ class SingleValues:
         return default if value is None else decode(value)
 
     async def set(self, key: str, path: DataPath, value: Any) -> None:
-        """Write one value of the user's data, atomically; parents are made as needed, an unknown user too."""
+        """Write one value of the user's data, atomically; missing parents and users are created."""
         place = self._place(path)
         encoded = self._data.encode(value, place.keys)
         await self._change(key, place, lambda path, item: Put(path, encoded))
 
     async def unset(self, key: str, path: DataPath) -> None:
-        """Remove one value of the user's data, atomically. The members of a list behind it move up by one."""
+        """Remove one value of the user's data, atomically. Later members of a list move up by one."""
         await self._change(key, self._place(path), lambda path, item: Remove(path))
 
     async def increment(self, key: str, path: DataPath, by: float | Decimal = 1) -> Any:
@@ -68,7 +68,7 @@ class SingleValues:
         return decode(place.value(item) or amount)
 
     async def append(self, key: str, path: DataPath, values: Sequence[Any]) -> None:
-        """Put values at the end of a list of the user's data, atomically."""
+        """Append values to a list of the user's data, atomically."""
         place = self._place(path)
         members = self._data.encode(list(values), place.keys)
         if not values:

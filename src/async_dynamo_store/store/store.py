@@ -100,7 +100,7 @@ class AsyncDynamoStore(Generic[DataT]):
         try:
             await self.open()
         except BaseException:
-            await self._client.disconnect()  # a source of credentials may still be at work
+            await self._client.disconnect()  # a source of credentials may still be running
             await embedded.leave(self)
             raise
         return self

@@ -1,6 +1,6 @@
-"""A pipeline's turns and their users: the user is loaded before the handler, and saved after it.
+"""The users of a pipeline's turns: each is loaded before the handler and saved after it.
 
-What a pipeline and a turn have to be is said by the protocols here, so that the store knows no module of `voice`.
+Protocols describe the pipeline and the turn, so that the store imports nothing from `voice`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 
 
 class RequestLike(Protocol):
-    """Who asks, and in which session."""
+    """A request: its user and its session."""
 
     @property
     def kind(self) -> str:
-        """What the request is to the dialogue; nothing of a `probe` is saved."""
+        """The kind of the request in the dialogue; a `probe` saves nothing."""
         ...
 
     @property
     def platform(self) -> str:
-        """The platform, as messages name it."""
+        """The platform's name for messages."""
         ...
 
     @property
@@ -47,27 +47,27 @@ class RequestLike(Protocol):
 
     @property
     def user_id(self) -> str | None:
-        """None when the request names nobody."""
+        """None if the request has no user id."""
         ...
 
     @property
     def session_id(self) -> str | None:
-        """None when the platform named no session."""
+        """None if the platform sent no session."""
         ...
 
     @property
     def is_new_session(self) -> bool | None:
-        """None where the platform does not say."""
+        """None if the platform does not say."""
         ...
 
     @property
     def delivery_id(self) -> str | None:
-        """The platform's id of what it may deliver more than once."""
+        """The platform's id of a message that it may deliver more than once."""
         ...
 
     @property
     def session_data(self) -> Mapping[str, Any] | None:
-        """The platform's own session attributes; None where it has none."""
+        """The platform's own session attributes; None if it has none."""
         ...
 
 
@@ -79,7 +79,7 @@ class TurnLike(Protocol[DataT]):
 
     @property
     def request(self) -> RequestLike:
-        """What the platform asked."""
+        """The platform's request."""
         ...
 
     @property
@@ -99,12 +99,12 @@ class TurnLike(Protocol[DataT]):
         ...
 
     async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
-        """What the user's item keeps of this turn, in the shapes of a layout."""
+        """The parts of this turn stored in the user's item, in the form of the layout."""
         ...
 
 
 class PipelineLike(Protocol):
-    """What runs steps before and after a handler."""
+    """A pipeline that runs steps before and after a handler."""
 
     def use(self, stage: Literal["user.load", "user.save"], step: Callable[[Any], Awaitable[None]]) -> None:
         """Run `step` at `stage`."""
@@ -112,10 +112,10 @@ class PipelineLike(Protocol):
 
 
 class Turns(Generic[DataT]):
-    """Loads the user of a pipeline's turn, and saves it.
+    """Loads and saves the user of a pipeline's turn.
 
-    `load` is given the user's id and the prefix that its key has for the platform; `anonymous` makes the
-    record of nobody, and `conversation` that of a user's id, a prefix and a session.
+    `load` receives the user's id and the platform's key prefix. `anonymous` creates an anonymous record.
+    `conversation` receives the user's id, the prefix and the session's id.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Turns(Generic[DataT]):
         self._warned_of = set[str]()
 
     async def load(self, turn: TurnLike[DataT]) -> None:
-        """Give the turn its user, and make the turn's session and the user's one."""
+        """Load the turn's user, and set the sessions of the turn and the user to the same object."""
         request = turn.request
         prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
         if request.user_id is None:
@@ -159,7 +159,7 @@ class Turns(Generic[DataT]):
         self._join_session(turn)
 
     async def save(self, turn: TurnLike[DataT]) -> None:
-        """Save the turn's user, with what is stored of the turn itself."""
+        """Save the turn's user and the stored parts of the turn itself."""
         if turn.is_repeated or turn.request.kind == "probe":
             return
         loaded = turn.user.loaded
@@ -173,15 +173,15 @@ class Turns(Generic[DataT]):
             await turn.save_conversation()
 
     def _warn_of_what_nobody_keeps(self, turn: TurnLike[DataT]) -> None:
-        """Once for a platform: a handler has changed the data of a user whom the request does not name."""
+        """Warn, once per platform, that a handler changed the data of an anonymous user."""
         request = turn.request
         if request.user_id is not None or request.platform in self._warned_of:
             return
         if turn.user.data != self._anonymous().data:
             self._warned_of.add(request.platform)
             log.warning(
-                "A handler changed the data of an anonymous user, which is not kept: this request (%s) names no user."
-                " Give the app a function that finds the user, VoiceApp(…, user_id=…), or link accounts.",
+                "A handler changed the data of an anonymous user, which is not saved: this request (%s) has no user id."
+                " Give the app a function that finds the user, VoiceApp(…, user_id=…), or use account linking.",
                 request.platform,
             )
 
@@ -191,13 +191,13 @@ class Turns(Generic[DataT]):
         except BackendError as error:
             if not self._allows_anonymous:
                 raise
-            log.warning("A user could not be loaded, and the turn goes on with an anonymous one: %s", error)
+            log.warning("A user could not be loaded; the turn continues with an anonymous user: %s", error)
             return self._anonymous()
 
     def _join_session(self, turn: TurnLike[DataT]) -> None:
-        """Take the platform's own session if it has one, else the stored one.
+        """Use the platform's own session if it has one, otherwise the stored one.
 
-        Where the platform does not say whether its session is new, what is stored of it does.
+        If the platform does not say whether its session is new, the stored session decides.
         """
         request, user, stored = turn.request, turn.user, turn.user.session
         another = request.session_id is not None and stored.id not in (None, request.session_id)

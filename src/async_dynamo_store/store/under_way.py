@@ -1,4 +1,4 @@
-"""Pending writes: finished if their caller is cancelled, and awaited before the client closes."""
+"""Pending writes: they finish even if their caller is cancelled, and are awaited before the client closes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ResultT = TypeVar("ResultT")
 
 
 class UnderWay:
-    """The writes of one store that have begun and are not finished."""
+    """The pending writes of one store."""
 
     def __init__(self) -> None:
         self._writes: set[asyncio.Future[Any]] = set()
         self._saves: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def settle(self, seconds: float) -> None:
-        """Wait for the writes of the running loop, at most so many seconds."""
+        """Wait for the pending writes of the running loop, at most `seconds`."""
         loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -29,7 +29,7 @@ class UnderWay:
                     await asyncio.wait(under_way)
 
     async def finish(self, write: Coroutine[Any, Any, ResultT]) -> ResultT:
-        """Run a write to its end, even when the caller is cancelled."""
+        """Run a write to its end, even if the caller is cancelled."""
         task = self.begin(write)
         try:
             return await asyncio.shield(task)
@@ -38,7 +38,7 @@ class UnderWay:
             raise
 
     def begin(self, write: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
-        """A write in a separate task."""
+        """Start a write in a separate task."""
         task = asyncio.create_task(write)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
@@ -52,10 +52,10 @@ class UnderWay:
     async def save(
         self, record: Hashable, write: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
     ) -> None:
-        """Run the save of a record in the caller's task, and call `done` when nothing of it is pending.
+        """Run the save of a record in the caller's task; call `done` when it is no longer pending.
 
-        When the task is cancelled, the save is made by one that nobody cancels: it may have been made or not, and
-        is safe to be sent again.
+        If the caller is cancelled, a separate task sends the save again. This is safe whether or not the first attempt
+        was stored.
         """
         saving = asyncio.get_running_loop().create_future()
         self._writes.add(saving)
@@ -78,4 +78,4 @@ class UnderWay:
 
 def _tell_of_failure(write: asyncio.Future[Any]) -> None:
     if not write.cancelled() and (error := write.exception()):
-        log.warning("A write whose caller was cancelled has failed: %s", error)
+        log.warning("A write whose caller was cancelled failed: %s", error)

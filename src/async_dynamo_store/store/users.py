@@ -1,4 +1,4 @@
-"""The users of one table as records: loaded, saved, deleted, each within the time budget of an operation."""
+"""Loads, saves and deletes the users of one table as records, each within `timeout_seconds`."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _UPDATE_TRIES = 50
 ResultT = TypeVar("ResultT")
 
 OnUnreadable = Callable[[UnreadableItemError], object]
-"""What is told of a user who cannot be read, when the others are to be read on."""
+"""A callback for a user who cannot be read; reading continues with the other users."""
 
 
 class Users(Generic[DataT]):
-    """The records of one table, by the value of their partition key."""
+    """The records of one table, by partition key value."""
 
     def __init__(
         self, config: DynamoDbConfig, client: Client, table: Table, elements: Elements[DataT]
@@ -60,7 +60,7 @@ class Users(Generic[DataT]):
         self._large_items = LargeItems()
 
     async def read(self, key: str) -> Item | None:
-        """What is stored under a key."""
+        """The item stored under a key, or None."""
         return await self._table.operate(lambda: self.items.read(key, _now()))
 
     async def load(self, user_id: str, key: str) -> UserRecord[DataT]:
@@ -76,7 +76,7 @@ class Users(Generic[DataT]):
     async def load_many(
         self, keys: dict[str, str], on_unreadable: OnUnreadable | None
     ) -> dict[str, UserRecord[DataT]]:
-        """The records of users whose keys are given."""
+        """The records of the users with these keys."""
         found = await self._table.operate(lambda: self.items.read_many(keys.values(), _now()))
         records = (
             (user_id, self._readable(user_id, key, found.get(key), on_unreadable))
@@ -87,7 +87,7 @@ class Users(Generic[DataT]):
     def _readable(
         self, user_id: str, key: str, item: Item | None, on_unreadable: OnUnreadable | None
     ) -> UserRecord[DataT] | None:
-        """The record of an item; None for one that cannot be read and that `on_unreadable` was told of."""
+        """The record of an item; None if it cannot be read and was reported to `on_unreadable`."""
         try:
             return self.record(user_id, key, item)
         except UnreadableItemError as error:
@@ -102,7 +102,7 @@ class Users(Generic[DataT]):
         user_id_of: Callable[[str], str | None],
         on_unreadable: OnUnreadable | None,
     ) -> AsyncIterator[UserRecord[DataT]]:
-        """The records of all pages; `user_id_of` is None for a key that is no user's."""
+        """The records of all pages; `user_id_of` returns None for a key that belongs to no user."""
         start: Item | None = None
         while True:
             page, start = await self._table.operate(partial(read_page, start, _now()))
@@ -152,7 +152,7 @@ class Users(Generic[DataT]):
         except (ConflictError, BackendError) as error:
             if not pending.is_refresh:
                 raise
-            log.info("A time that was to be kept up to date was not: %s", type(error).__name__)
+            log.info("The times of a user could not be updated: %s", type(error).__name__)
 
     async def _observed_save(
         self, observer: Observer, record: UserRecord[DataT], loaded: Loaded, mode: OnConflict
@@ -207,7 +207,7 @@ class Users(Generic[DataT]):
     async def update(
         self, user_id: str, key: str, fn: Callable[[UserRecord[DataT]], Awaitable[object] | object]
     ) -> UserRecord[DataT]:
-        """Apply `fn` to the latest record and save it; again when another writer came first."""
+        """Apply `fn` to the latest record and save it; repeat both if another writer came first."""
         record = await self.load(user_id, key)
         attempt = 0
         while True:
@@ -226,7 +226,7 @@ class Users(Generic[DataT]):
                 return record
 
     async def change(self, key: str, change_of: Callable[[Item], Change], blind: Change | None) -> Item:
-        """Make one change of a user's item at once; returns the item as it is then."""
+        """Make one change to a user's item immediately; return the item after the change."""
         now = _now()
         item = await self.under_way.finish(
             self._table.operate(lambda: self.items.change(key, change_of, blind, now))
@@ -236,7 +236,7 @@ class Users(Generic[DataT]):
         return item
 
     async def delete(self, key: str) -> bool:
-        """Delete the item under a key, if there is one; no record that was loaded from it is saved any more."""
+        """Delete the item under a key, if there is one; records loaded from it are no longer saved."""
         deleted = await self.under_way.finish(self._table.operate(lambda: self.items.remove(key)))
         self._mark_deleted(key, None)
         return deleted
@@ -250,12 +250,12 @@ class Users(Generic[DataT]):
         turn = current_turn()
         with self._live_lock:
             for loaded in self._live:
-                # A turn that loaded nobody has not loaded the one who was deleted.
+                # A record without a stored item is affected only if it belongs to the deleting turn.
                 if loaded.key == key and (loaded.snapshot or loaded is own or loaded.is_of(turn)):
                     loaded.was_deleted(turn)
 
     async def _refresh(self, record: UserRecord[DataT]) -> None:
-        loaded = cast("Loaded", record.loaded)  # which is what calls this
+        loaded = cast("Loaded", record.loaded)  # only `Loaded` calls this
         await self.under_way.until_saved(loaded)
         record.become(self.record(record.id, loaded.key, await self.read(loaded.key)))
 
@@ -272,7 +272,7 @@ def _conflict(stored: UserRecord[Any] | None) -> ConflictError:
     if stored is None:
         return ConflictError("This user was deleted after the turn had loaded it. Nothing was saved.")
     return ConflictError(
-        "Another writer changed this user after the turn had loaded it. Nothing was saved: what won is in `stored`; load again and repeat,"
-        " or use store.update() or on_conflict='merge'.",
+        "Another writer changed this user after the turn had loaded it. Nothing was saved. `stored` is the other writer's record;"
+        " load again and repeat, or use store.update() or on_conflict='merge'.",
         stored,
     )

@@ -1,21 +1,22 @@
-"""This library's own attribute in an item: which item it is, and the last write of each of its writers.
+"""This library's own attribute in an item: the item's identity, and the last write of each writer.
 
     "_store": {"id": "8c1f0a5be2d94377", "writers": {"q3Zk1A.0": 1795369269123}}
 
-`id` is new with each new item, so a user who was deleted and came back is told from the one who was loaded.
+Each new item gets a new `id`. It distinguishes a user who was deleted and created again from the one who was loaded.
 
-`writers` has one slot for each lane of each writer, with the number of the last write that was made in it. A writer
-is a store in a process. Each of its writes under way on one item has a lane of its own, and a number higher than
-all before. A write is made on the condition that its slot holds a lower number or none, so a write that is sent
-again, however late, is refused, and the item in the refusal tells whether the first try was made.
+`writers` holds one slot per lane of each writer, with the number of the last write made in that slot. A writer is
+one store in one process. Concurrent writes of one writer to the same item use different lanes, and each write gets
+a number higher than all before it. A write carries the condition that its slot holds a lower number or none. A
+write that is sent twice is therefore refused the second time, however late it arrives, and the item in the refusal
+shows whether the first attempt was made.
 
-Numbers are milliseconds of the writer's clock, as far as these grow. A slot whose number is an hour old is removed,
-and the highest removed number becomes `floor`: a write without a slot needs a number above it, so removing a slot
-does not let an old write in. AWS refuses requests whose time is more than minutes off, so a write that is still
-under way has no slot of that age.
+A number is the writer's clock in milliseconds, or the last number plus one if the clock did not advance. A slot
+whose number is more than an hour old is removed, and the highest removed number becomes `floor`. A write without a
+slot needs a number above `floor`, so an old write is still refused after its slot was removed. AWS rejects requests
+whose timestamp is more than minutes off, so no write in flight has a slot of that age.
 
-Frameworks that put whole items drop the attribute; the next save of ours makes it again. Version 0.1 kept a token
-for each write of the last minute in `saves`; those that are older are removed.
+Frameworks that put whole items drop the attribute; our next save creates it again. Version 0.1 kept a token for each
+write of the last minute in `saves`; older tokens are removed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .values import AttributeValue, Item, ItemPath
 
 ATTRIBUTE = "_store"
 ID: ItemPath = (ATTRIBUTE, "id")
-"""Where the identity of an item is."""
+"""The path of an item's identity."""
 
 _WRITERS: ItemPath = (ATTRIBUTE, "writers")
 _FLOOR: ItemPath = (ATTRIBUTE, "floor")
@@ -43,7 +44,7 @@ _TOKEN_SECONDS = 60
 
 
 class WriteMark(NamedTuple):
-    """What a write leaves in the item: its number, in its slot."""
+    """The mark that a write leaves in the item: its number, in its slot."""
 
     slot: str
     number: int
@@ -53,13 +54,13 @@ class WriteMark(NamedTuple):
         return (*_WRITERS, self.slot)
 
     def change(self) -> Put:
-        """The change that leaves the mark."""
+        """The change that writes the mark."""
         return Put(self._path, {"N": str(self.number)})
 
     def unmade(self, base: Item | None = None) -> Unmade:
         """The condition that neither this write nor a later one was made in its slot.
 
-        `base` is the item as it was read, None for one that was not. With it the condition is shorter.
+        `base` is the item as it was read, None if it was not read. The condition is shorter when `base` is given.
         """
         is_known = base is not None
         has_slot = base is not None and find(base, self._path) is not None
@@ -72,18 +73,18 @@ class WriteMark(NamedTuple):
         )
 
     def is_in(self, item: Item) -> bool:
-        """Whether the write was made in this item."""
+        """Whether this item contains the write."""
         return find(item, self._path) == {"N": str(self.number)}
 
     def is_overtaken(self, item: Item) -> bool:
-        """Whether the item takes no write with this number any more, though this one was not made."""
+        """Whether the item refuses this number, although the write was not made."""
         slot, floor = find(item, self._path), find(item, _FLOOR)
         latest = slot or floor
         return latest is not None and int(latest["N"]) >= self.number and not self.is_in(item)
 
 
 class Writer:
-    """Gives the writes of one store their slots and numbers."""
+    """Assigns slots and numbers to the writes of one store."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -93,9 +94,9 @@ class Writer:
         self._process = 0
 
     def begin(self, key: str) -> WriteMark:
-        """A mark for a write of the item with this key, which `end` has to give back."""
+        """A mark for one write to the item with this key; call `end` when the write is finished."""
         with self._lock:
-            if self._process != os.getpid():  # a fork writes under a name of its own
+            if self._process != os.getpid():  # a forked process needs its own name
                 self._process, self._name, self._lanes = os.getpid(), _new_name(), {}
             taken = self._lanes.setdefault(key, set())
             lane = next(number for number in range(len(taken) + 1) if number not in taken)
@@ -104,7 +105,7 @@ class Writer:
             return WriteMark(f"{self._name}.{lane}", self._last)
 
     def renumbered(self, mark: WriteMark, item: Item) -> WriteMark:
-        """The mark with a number that the item takes."""
+        """The mark with a higher number, which the item accepts."""
         floor = find(item, _FLOOR) or {"N": "0"}
         slot = find(item, (*_WRITERS, mark.slot)) or floor
         with self._lock:
@@ -112,7 +113,7 @@ class Writer:
             return WriteMark(mark.slot, self._last)
 
     def end(self, key: str, mark: WriteMark) -> None:
-        """The write is over, whatever became of it: its lane is free."""
+        """Free the lane of a write that succeeded or failed."""
         name, _, lane = mark.slot.rpartition(".")
         with self._lock:
             if name == self._name and (taken := self._lanes.get(key)):
@@ -121,7 +122,7 @@ class Writer:
                     del self._lanes[key]
 
     def rename(self) -> None:
-        """Write under another name from now on: a snapshot of this process may be restored more than once."""
+        """Use a new writer name from now on, because a snapshot of this process may be restored more than once."""
         with self._lock:
             self._process = 0
 
@@ -131,24 +132,24 @@ def _new_name() -> str:
 
 
 def new_identity() -> AttributeValue:
-    """An identity that no other item has."""
+    """A new, unique identity."""
     return {"S": os.urandom(8).hex()}
 
 
 def identity_of(item: Item) -> AttributeValue | None:
-    """What tells this item from a later one of the same user; None when another framework wrote it."""
+    """The identity of this item; None if another framework wrote it."""
     return find(item, ID)
 
 
 def upkeep(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
-    """The changes that keep the attribute in order: an identity where it is missing, nothing that is out of date."""
+    """The changes that maintain the attribute: add a missing identity, remove outdated entries."""
     if identity_of(base) is None:
         yield Replace(ID, None, new_identity())
     yield from stale(epoch, base, own)
 
 
 def stale(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
-    """The changes that remove what is out of date: slots of silent writers but for the own one, tokens of version 0.1."""
+    """The changes that remove outdated entries: slots of inactive writers except `own`, and tokens of version 0.1."""
     if ATTRIBUTE not in base:
         return
     silent_since = int((epoch - _SILENT_SECONDS) * 1000)
@@ -172,9 +173,9 @@ def stale(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
 
 
 def same_item(base: Item, key: Item, created_at: ItemPath | None) -> list[Guard]:
-    """The condition that the item is still the one that was read, changed or not.
+    """The condition that this is still the item that was read, even if it was changed since.
 
-    For one without identity it is that there is an item, created when this one was, where the layout says so.
+    If `base` has no identity, the condition compares the key and, if the layout stores one, the creation time.
     """
     if known := identity_of(base):
         return [Guard(ID, known)]
@@ -185,7 +186,10 @@ def same_item(base: Item, key: Item, created_at: ItemPath | None) -> list[Guard]
 
 
 def is_other_item(item: Item, base: Item, created_at: ItemPath | None) -> bool:
-    """Whether the user was deleted after `base` was read and has come back as `item`, if the two can tell."""
+    """Whether the user was deleted after `base` was read, and `item` was created since.
+
+    False if neither identities nor creation times are available on both.
+    """
     for path in (ID, created_at):
         one, other = (find(item, path), find(base, path)) if path else (None, None)
         if one is not None and other is not None:

@@ -1,7 +1,7 @@
-"""What is to change in an item, and the difference of two items. Pure.
+"""Changes to an item, and the difference between two items. Pure.
 
-A change says what is to happen at one path. `on(item)` says what it comes to on an item that others may have
-written meanwhile.
+A change describes one operation at one path. `on(item)` adapts it to an item that another writer may have changed
+since it was read.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ZERO: AttributeValue = {"N": "0"}
 class Put(NamedTuple):
     """Set `path` to `value`.
 
-    `only_if_absent`: nothing was at the path when the change was made. A map that another writer has put there
-    meanwhile is then merged with this one, and not replaced.
+    `only_if_absent`: nothing was stored at the path when the change was created. If another writer has put a map
+    there since, the two maps are merged.
     """
 
     path: ItemPath
@@ -27,7 +27,7 @@ class Put(NamedTuple):
     only_if_absent: bool = False
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item: of a map that meets a map, a change for each member."""
+        """The changes to make on `item`; if both values are maps, one change for each member."""
         if not self.only_if_absent or "M" not in self.value or not (old := find(item, self.path)):
             return (self,)
         if "M" not in old:
@@ -38,28 +38,28 @@ class Put(NamedTuple):
         return [change for member in members for change in member.on(item)]
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         return self.value
 
 
 class Remove(NamedTuple):
-    """Take away what is at `path`."""
+    """Remove the value at `path`."""
 
     path: ItemPath
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item."""
+        """The changes to make on `item`."""
         return (self,)
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         return None
 
 
 class Replace(NamedTuple):
-    """What is at `path` becomes `value` (None: nothing), if it still is `old`.
+    """Set `path` to `value` (None: remove it), on the condition that it still holds `old`.
 
-    This keeps a write safe whose value was worked out from what was read.
+    The condition protects a write whose value was computed from the item as it was read.
     """
 
     path: ItemPath
@@ -67,18 +67,18 @@ class Replace(NamedTuple):
     value: AttributeValue | None
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item."""
+        """The changes to make on `item`."""
         return (self,)
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         return self.value
 
 
 class Increment(NamedTuple):
-    """Add `by` to the number at `path`, which counts as `start` where there is none.
+    """Add `by` to the number at `path`; a missing number counts as `start`.
 
-    Any other value is replaced by `otherwise`.
+    A value that is not a number is replaced by `otherwise`.
     """
 
     path: ItemPath
@@ -87,22 +87,25 @@ class Increment(NamedTuple):
     start: AttributeValue = ZERO
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item: what is no number is replaced; nothing when its list is shorter now."""
+        """The changes to make on `item`: a value that is not a number is replaced.
+
+        Empty if the path leads through a list that is now too short.
+        """
         old = find(item, self.path) or ZERO
         if not _has_lists_of(item, self.path):
             return ()
         return (self,) if "N" in old else (Replace(self.path, old, self.otherwise),)
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         old = find(item, self.path) or self.start
         return encode(sum_of(decode(old), decode(self.by), path_text(self.path)), self.path)
 
 
 class Append(NamedTuple):
-    """Put `members` at the end of the list at `path`, which is made of `start` where there is none.
+    """Append `members` to the list at `path`; a missing list counts as `start`.
 
-    Any other value is replaced by `otherwise`.
+    A value that is not a list is replaced by `otherwise`.
     """
 
     path: ItemPath
@@ -111,7 +114,10 @@ class Append(NamedTuple):
     start: Sequence[AttributeValue] = ()
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item: what is no list is replaced; nothing when a list around it is shorter now."""
+        """The changes to make on `item`: a value that is not a list is replaced.
+
+        Empty if the path leads through a list that is now too short.
+        """
         old = find(item, self.path)
         if not _has_lists_of(item, self.path):
             return ()
@@ -120,26 +126,26 @@ class Append(NamedTuple):
         return (self,) if "L" in old else (Replace(self.path, old, self.otherwise),)
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         old = find(item, self.path) or {}
         return {"L": [*old.get("L", self.start), *self.members]}
 
 
 class Prepend(NamedTuple):
-    """Put `members` in front of the list at `path`, of which the first `size` members stay."""
+    """Insert `members` at the front of the list at `path` and keep the first `size` members."""
 
     path: ItemPath
     members: Sequence[AttributeValue]
     size: int
 
     def on(self, item: Item) -> Iterable[Change]:
-        """What this comes to on an item: the whole list, worked out from the stored one."""
+        """The changes to make on `item`: one that replaces the whole list."""
         old = find(item, self.path)
         grown = [*self.members, *(old or {}).get("L", ())][: self.size]
         return (Replace(self.path, old, {"L": grown}),)
 
     def outcome(self, item: Item) -> AttributeValue | None:
-        """What is at the path afterwards; None for nothing."""
+        """The value at the path afterwards; None if there is none."""
         (change,) = self.on(item)
         return change.outcome(item)
 
@@ -150,8 +156,8 @@ Change = Put | Remove | Replace | Increment | Append | Prepend
 def diff(before: Item, after: Item, path: ItemPath = ()) -> list[Change]:
     """The changes that turn the members of one map into the members of another.
 
-    Maps are compared key by key. A list that only grew at its end is appended to; any other change of a list
-    writes it as a whole.
+    Maps are compared key by key. A list with new members only at its end gets an `Append`; any other changed list
+    is written as a whole.
     """
     changes: list[Change] = []
     for key, value in after.items():
@@ -171,7 +177,7 @@ def diff(before: Item, after: Item, path: ItemPath = ()) -> list[Change]:
 
 
 def find(item: Item, path: ItemPath) -> AttributeValue | None:
-    """What is at `path` of an item, if anything."""
+    """The value at `path` of an item, or None."""
     value: AttributeValue | None = {"M": item}
     for key in path:
         if value is None:
@@ -181,7 +187,7 @@ def find(item: Item, path: ItemPath) -> AttributeValue | None:
 
 
 def _appended(old: AttributeValue, value: AttributeValue) -> list[AttributeValue]:
-    """What a list got at its end, if nothing else happened to it."""
+    """The members that were appended to a list; empty if it changed in any other way."""
     before, after = old.get("L"), value.get("L")
     if before is None or after is None or len(after) <= len(before):
         return []
@@ -189,17 +195,14 @@ def _appended(old: AttributeValue, value: AttributeValue) -> list[AttributeValue
 
 
 def _has_lists_of(item: Item, path: ItemPath) -> bool:
-    """Whether each index in the path is one of a list in the item."""
+    """Whether each index in the path exists in a list of the item."""
     return all(
         find(item, path[: length + 1]) is not None for length, key in enumerate(path) if isinstance(key, int)
     )
 
 
 def apply(item: Item, changes: Iterable[Change]) -> Item:
-    """The item with the changes made, and parents that are missing or no maps made maps.
-
-    The item given stays as it was.
-    """
+    """A copy of the item with the changes made; parents that are missing or not maps become maps."""
     for change in changes:
         for part in change.on(item):
             item = put(item, part.path, part.outcome(item))
@@ -207,9 +210,9 @@ def apply(item: Item, changes: Iterable[Change]) -> Item:
 
 
 def put(members: Item, path: ItemPath, value: AttributeValue | None) -> Item:
-    """The members of a map with `value` at `path` (None: with nothing there).
+    """A copy of a map's members with `value` at `path` (None: without the path).
 
-    The map given stays as it was. An index in the path has to be one of a list that is there.
+    An index in the path must exist in a stored list.
     """
     key, rest = str(path[0]), path[1:]
     old = members.get(key)
@@ -223,7 +226,7 @@ def put(members: Item, path: ItemPath, value: AttributeValue | None) -> Item:
 
 
 def _put_inside(old: AttributeValue | None, path: ItemPath, value: AttributeValue | None) -> AttributeValue:
-    """A map or a list with `value` at `path`."""
+    """A copy of a map or a list with `value` at `path`."""
     key, rest = path[0], path[1:]
     if not isinstance(key, int):
         return {"M": put(old["M"] if old and "M" in old else {}, path, value)}

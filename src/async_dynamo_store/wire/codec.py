@@ -1,4 +1,4 @@
-"""Python values to DynamoDB's attribute values and back (`decoding`), within DynamoDB's limits."""
+"""Converts Python values to DynamoDB's attribute values and back (`decoding`), and checks DynamoDB's limits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .values import AttributeValue, Item, ItemPath, path_text, same
 __all__ = ["MAX_LEVELS", "decode", "encode", "sum_of"]
 
 MAX_LEVELS = 32
-"""Levels of nesting in one attribute, the scalar at the bottom counted (AWS, 'Quotas in Amazon DynamoDB',
+"""Levels of nesting in one attribute, including the innermost scalar (AWS, 'Quotas in Amazon DynamoDB',
 'Nested attribute depth').
 
-A list or a map at the lowest level is refused even when it is empty.
+A list or a map at the lowest level is refused even if it is empty.
 """
 
 _MAX_NAME_BYTES = 65_535
@@ -34,7 +34,7 @@ Encoder = Callable[[Any, int, "Encoders", "AttributeValue | None"], AttributeVal
 
 
 class Encoders(dict[type, Encoder]):
-    """What encodes the values of a type; for a subclass it is what its base has."""
+    """The encoder for each type; a subclass uses the encoder of its base class."""
 
     def __missing__(self, kind: type) -> Encoder:
         for base, encoder in self.items():
@@ -46,7 +46,7 @@ class Encoders(dict[type, Encoder]):
 
 
 class _RefusedError(Exception):
-    """A value that DynamoDB cannot hold, with the path to it collected from the inside out."""
+    """DynamoDB cannot store a value; `path` collects the keys to it from the inside out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -63,9 +63,9 @@ def encode(
 ) -> AttributeValue:
     """The attribute value of `value`.
 
-    Every part of it that equals the part of `like` at the same place is that very object. `path` says where
-    in the item the value will stand: it counts towards the nesting limit and begins the path that an error
-    names. Raises `UnsupportedValueError` for what DynamoDB cannot hold.
+    A part of the value that equals the part of `like` at the same path is returned as the same object. `path` is
+    the path of the value in the item: it counts towards the nesting limit and starts the path in an error message.
+    Raises `UnsupportedValueError` for values that DynamoDB cannot store.
     """
     encoders = _ENCODERS_WITHOUT_EMPTY_STRINGS if empty_strings_as_null else _ENCODERS
     try:
@@ -153,7 +153,7 @@ def _list(
     return like if like is not None and is_like else {"L": encoded}
 
 
-def _map(  # noqa: C901 - one branch for each common type, without a call
+def _map(  # noqa: C901 - inlined branches for the common types
     value: Mapping[Any, Any], level: int, encoders: Encoders, like: AttributeValue | None
 ) -> AttributeValue:
     if level >= MAX_LEVELS:
@@ -166,14 +166,14 @@ def _map(  # noqa: C901 - one branch for each common type, without a call
         if type(key) is not str or not key.isascii() or not 0 < len(key) <= _MAX_NAME_BYTES:
             name = _name(key)
         try:
-            # The commonest types without a call for each: that is most of the time of a save.
+            # The common types are inlined: function calls would take most of the time of a save.
             if kind is str and member.isascii() and member:
                 encoded[name] = {"S": member}
             elif kind is int and -_SAFE_INT < member < _SAFE_INT:
                 encoded[name] = {"N": str(member)}
             elif kind is bool:
                 encoded[name] = {"BOOL": member}
-            elif kind is float and 1e-4 <= member < 1e16:  # which repr writes without an exponent
+            elif kind is float and 1e-4 <= member < 1e16:  # repr has no exponent in this range
                 encoded[name] = {"N": repr(member)}
             elif kind is dict:
                 encoded[name] = _map(member, level + 1, encoders, None)
@@ -185,7 +185,7 @@ def _map(  # noqa: C901 - one branch for each common type, without a call
     return {"M": encoded}
 
 
-def _map_like(  # noqa: C901 - as `_map`; it takes a quarter off encoding a user that is much the same
+def _map_like(  # noqa: C901 - inlined like `_map`; a quarter faster for a user with few changes
     value: Mapping[Any, Any], inner: int, encoders: Encoders, like: AttributeValue
 ) -> AttributeValue:
     before: Item = like["M"]
@@ -244,7 +244,7 @@ def _set(
     value: set[Any] | frozenset[Any], level: int, encoders: Encoders, like: AttributeValue | None
 ) -> AttributeValue:
     if not value:
-        raise _RefusedError("DynamoDB has no empty sets; store None, or leave the key out")
+        raise _RefusedError("DynamoDB has no empty sets; store None, or omit the key")
     by_tag: dict[str, dict[Any, Any]] = {}
     for member in value:
         if isinstance(member, bool) or not isinstance(member, (str, int, float, Decimal, bytes)):
@@ -252,7 +252,7 @@ def _set(
                 f"a set holds {type(member).__qualname__}; DynamoDB's sets hold str, numbers or bytes"
             )
         ((tag, encoded),) = _ENCODERS[type(member)](member, level, _ENCODERS, None).items()
-        # 0.1 and Decimal("0.1") are two members to Python and one to DynamoDB, which refuses duplicates.
+        # Python treats 0.1 and Decimal("0.1") as two members; DynamoDB treats them as one and refuses duplicates.
         by_tag.setdefault(tag, {}).setdefault(Decimal(encoded) if tag == "N" else encoded, encoded)
     if len(by_tag) > 1:
         raise _RefusedError(
@@ -295,11 +295,11 @@ _ENCODERS_WITHOUT_EMPTY_STRINGS = Encoders({**_ENCODERS, str: _text_or_null})
 
 
 def sum_of(value: Any, by: Any, where: str) -> int | float | Decimal:
-    """`value + by` with every digit, as DynamoDB adds.
+    """`value + by` without rounding, as DynamoDB adds.
 
-    Raises `UnsupportedValueError` when one is no number.
+    Raises `UnsupportedValueError` if one of them is not a number.
     """
     one, other = encode(value, (where,)), encode(by, (where,))
     if "N" not in one or "N" not in other:
-        raise UnsupportedValueError(f"{where}: only a number can be incremented, by a number", where)
+        raise UnsupportedValueError(f"{where}: only a number can be incremented, and only by a number", where)
     return number(str(EXACT.add(Decimal(one["N"]), Decimal(other["N"]))))

@@ -1,7 +1,7 @@
 """DynamoDB's expressions: conditions, and one conditional update for a list of changes. Pure.
 
-`plan` makes the update for a given item, the *base*: DynamoDB refuses it when the base no longer holds where it
-matters. Then the same changes are planned again, for the item that DynamoDB answered with.
+`plan` builds the update for a given item, the *base*. DynamoDB refuses the update if a relevant part of the stored
+item differs from the base. The same changes are then planned again for the item that DynamoDB returned.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _MAX_OPERATORS = 300
 _MAX_CHANGES = 100
 
 FIVE_YEARS = 5 * 365 * 24 * 3600
-"""In seconds, and not more than any five years."""
+"""In seconds, without leap days."""
 _OPERATOR = re.compile(r" (?:=|\+|<|OR|AND|BETWEEN) |NOT |\w\(")
 
 
 class Guard(NamedTuple):
-    """A condition on one path: `value` is there (None: nothing is there)."""
+    """The condition that `path` holds `value` (None: that it does not exist)."""
 
     path: ItemPath
     value: AttributeValue | None
 
 
 class Alive(NamedTuple):
-    """The condition that the time to live at `path` is not over at `epoch` (seconds).
+    """The condition that the time to live at `path` has not expired at `epoch` (seconds).
 
-    As DynamoDB sees it: only a number that is past, and not more than five years past, is over (AWS, 'Using time
-    to live (TTL) in DynamoDB').
+    The rule is DynamoDB's: a number is expired if it lies in the past, but not more than five years (AWS, 'Using
+    time to live (TTL) in DynamoDB').
     """
 
     path: ItemPath
@@ -43,7 +43,7 @@ class Alive(NamedTuple):
 
 
 class Unmade(NamedTuple):
-    """The condition that a slot holds a lower number than `number`, or none while `floor` is lower too."""
+    """The condition that the slot's number is lower than `number`, or that it is absent and `floor` is lower."""
 
     slot: ItemPath
     number: AttributeValue
@@ -56,9 +56,9 @@ Condition = Guard | Alive | Unmade
 
 
 class Expression:
-    """The aliases that DynamoDB's expressions stand on.
+    """The aliases of the names and values in DynamoDB's expressions.
 
-    Every name of a path gets one, so that any key may be reserved, dotted or odd.
+    Every name gets an alias, so a key may be a reserved word or contain dots and special characters.
     """
 
     __slots__ = ("_paths", "names", "values")
@@ -69,7 +69,7 @@ class Expression:
         self._paths: dict[ItemPath, str] = {}
 
     def path(self, path: ItemPath) -> str:
-        """The path in aliases, and indexes of lists: `#0.#1[2]`."""
+        """The path as aliases and list indexes: `#0.#1[2]`."""
         text = self._paths.get(path)
         if text is None:
             text = self._paths[path] = self._written(path)
@@ -94,7 +94,7 @@ class Expression:
         return placeholder
 
     def condition(self, condition: Condition) -> str:
-        """A condition as text."""
+        """The text of a condition."""
         if isinstance(condition, Unmade):
             return self._unmade(condition)
         if isinstance(condition, Alive):
@@ -103,7 +103,7 @@ class Expression:
         return f"attribute_not_exists({name})" if value is None else f"{name} = {self.value(value)}"
 
     def expired(self, alive: Alive) -> str:
-        """The opposite of `alive` as text: false where nothing, or no number, is at the path."""
+        """The text of the opposite condition: the item has expired. False if the path holds no number."""
         oldest, now = ({"N": str(seconds)} for seconds in (alive.epoch - FIVE_YEARS, alive.epoch))
         return f"{self.path(alive.path)} BETWEEN {self.value(oldest)} AND {self.value(now)}"
 
@@ -117,7 +117,7 @@ class Expression:
         return f"({is_new} OR {is_lower})" if condition.may_have_slot else is_new
 
     def parameters(self, condition: str) -> dict[str, Any]:
-        """The request's parameters for a condition written with these aliases."""
+        """The request parameters for a condition that uses these aliases."""
         parameters: dict[str, Any] = {
             "ConditionExpression": condition,
             "ExpressionAttributeNames": {alias: name for name, alias in self.names.items()},
@@ -133,13 +133,14 @@ def plan(
     conditions: Sequence[Condition] = (),
     after: Item | None = None,
 ) -> dict[str, Any]:
-    """The parameters of the UpdateItem that makes the changes on `base`, under these conditions and those that they need.
+    """The parameters of the UpdateItem that makes the changes on `base`.
 
-    `after` is the base with the changes made, from a caller who has it. `base=None`: the item is not known; the
-    parents of the paths are taken to be there, and the update is refused where they are not.
+    The update carries `conditions` and the conditions that the changes themselves need. `after` is the base with the
+    changes made, if the caller has it already. `base=None`: the item was not read; the update assumes that the
+    parents of all paths exist, and is refused if they do not.
 
-    A plan over DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in Amazon DynamoDB') is
-    shortened: changes under one parent become one write of that parent, guarded by its equality with the base.
+    If a plan exceeds DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in Amazon DynamoDB'),
+    changes under one parent become one write of that parent, with the condition that it still equals the base.
     """
     limit = _MAX_CHANGES
     while True:
@@ -153,7 +154,7 @@ def plan(
 
 
 def _fits(text: str) -> bool:
-    # No text this short has that many operators.
+    # A text of at most 300 characters cannot contain more than 300 operators.
     return len(text) <= _MAX_OPERATORS or (
         len(text) <= _MAX_EXPRESSION_BYTES and len(_OPERATOR.findall(text)) <= _MAX_OPERATORS
     )
@@ -197,7 +198,7 @@ def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
         elif isinstance(write, Append):
             conditions.append(f"attribute_type({name}, {expression.value({'S': 'L'})})")
         elif isinstance(write.path[-1], int):
-            # A list grows by what is set behind its end.
+            # DynamoDB appends a value that is set at an index beyond the end of a list.
             conditions.append(f"attribute_exists({name})")
         elif isinstance(write, Put) and write.only_if_absent and "M" in write.value:
             conditions.append(expression.condition(Guard(write.path, None)))
@@ -233,10 +234,10 @@ def _group_under_parents(
 
 
 def _writable_path(path: ItemPath, base: Item, written: AbstractSet[ItemPath]) -> ItemPath:
-    """The path, or its shortest beginning that has to be written as a whole.
+    """The path, or its shortest prefix that has to be written as a whole.
 
-    That is one at which the base has no map or list to go into, or where there is a write already: DynamoDB refuses
-    document paths that overlap.
+    A prefix is written as a whole if the base has no map or list there, or if another change writes it: DynamoDB
+    refuses overlapping document paths.
     """
     value: AttributeValue = {"M": base}
     for length in range(1, len(path)):
@@ -249,7 +250,7 @@ def _writable_path(path: ItemPath, base: Item, written: AbstractSet[ItemPath]) -
 
 
 def _busiest_parent(places: set[ItemPath], limit: int) -> ItemPath | None:
-    """The deepest path whose grouping brings the places down to the limit, else the one that brings them down the most."""
+    """The deepest path whose grouping meets the limit; if none does, the path that groups the most places."""
     counts = Counter(place[:length] for place in places for length in range(1, len(place)))
     enough = [parent for parent, count in counts.items() if len(places) - count < limit]
     return (

@@ -1,4 +1,4 @@
-"""JSON values: session attributes, native output, the messages of a transcript."""
+"""Checks JSON values: session attributes, native output and the messages of a transcript."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from async_dynamo_store.errors import UnsupportedValueError
 
 _LEVELS = 100
-"""Far more than any platform passes on, and far fewer than Python's recursion allows."""
+"""The nesting limit: above what any platform sends, below Python's recursion limit."""
 
 
 def check_json(value: Any, path: str, level: int = 0) -> None:
-    """Raise `UnsupportedValueError` for what is no JSON, with the place.
+    """Raise `UnsupportedValueError`, with the path, if the value is not valid JSON.
 
-    A Decimal is written as a number, as Lambda's own runtime does.
+    A Decimal is allowed and written as a number, as in Lambda's runtime.
     """
     if isinstance(value, dict):
         for key, item in value.items():
@@ -27,22 +27,22 @@ def check_json(value: Any, path: str, level: int = 0) -> None:
             check_json(item, f"{path}[{index}]", _deeper(level, path))
     elif isinstance(value, float | Decimal):
         if not math.isfinite(value):
-            raise _refused("a number that JSON has not", "Use None for no number", path)
+            raise _refused("NaN or infinity", "Use None instead", path)
     elif value is not None and not isinstance(value, str | int):
-        raise _refused(_kind(value), "Make a str or a number of it", path)
+        raise _refused(_kind(value), "Convert it to a str or a number", path)
 
 
 def _deeper(level: int, path: str) -> int:
     if level == _LEVELS:
         raise _refused(
-            f"deeper than {_LEVELS} levels", "Keep it flatter, or check whether it holds itself", path
+            f"nested deeper than {_LEVELS} levels", "Flatten it, or check whether it contains itself", path
         )
     return level + 1
 
 
 def _kind(value: object) -> str:
-    return f"of the type {type(value).__qualname__}"
+    return f"of type {type(value).__qualname__}"
 
 
 def _refused(what: str, remedy: str, path: str) -> UnsupportedValueError:
-    return UnsupportedValueError(f"{path} is {what}, and has to be JSON. {remedy}.", path)
+    return UnsupportedValueError(f"{path} is {what}, but must be JSON. {remedy}.", path)

@@ -1,4 +1,4 @@
-"""DynamoDB's numbers and Python's: every digit is kept."""
+"""Converts between DynamoDB's and Python's numbers without losing digits."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import sys
 from decimal import Context, Decimal
 
 EXACT = Context(prec=300)
-"""Adds any two of DynamoDB's numbers without rounding."""
+"""A precision that adds any two DynamoDB numbers without rounding."""
 
 _DIGITS_OF_EVERY_FLOAT = sys.float_info.dig
 
 
 def plain(text: str) -> str:
-    """A number's text without an exponent, as DynamoDB itself writes it; emulators do not read every other."""
+    """A number's text without an exponent, as DynamoDB writes it; some emulators do not parse other forms."""
     return f"{Decimal(text):f}" if "e" in text or "E" in text else text
 
 
 def number(text: str) -> int | float | Decimal:
-    """DynamoDB's number as Python's: whole ones as int, others as float where the float says exactly what was written, else Decimal."""
+    """The Python number for a DynamoDB number.
+
+    An int if it is whole, a float if the float has exactly these digits, otherwise a Decimal.
+    """
     if text.isdigit():
         return int(text)
     binary = float(text)

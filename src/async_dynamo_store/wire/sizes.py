@@ -1,4 +1,4 @@
-"""How many bytes DynamoDB counts for a value and an item, and its limit."""
+"""The size in bytes that DynamoDB counts for a value or an item, and its size limit."""
 
 from __future__ import annotations
 
@@ -35,20 +35,19 @@ def size_of(value: AttributeValue) -> int:
 
 
 def _number_size(text: str) -> int:
-    # AWS says "approximately"; DynamoDB Local keeps pairs of digits that start at the decimal point, 1.5 as
-    # 01.50.
+    # AWS gives only an approximate rule. DynamoDB Local counts pairs of digits from the decimal point: 1.5 as 01.50.
     number = Decimal(text).normalize(EXACT)
     sign, digits, exponent = number.as_tuple()
     return (len(digits) + int(exponent) % 2 + 1) // 2 + 1 + sign if number else 1
 
 
 def item_size(item: Item) -> int:
-    """The bytes that DynamoDB counts for a whole item, names included."""
+    """The bytes that DynamoDB counts for an item, attribute names included."""
     return sum(len(name.encode()) + size_of(value) for name, value in item.items())
 
 
 def check_item_size(item: Item) -> None:
-    """Raises `ItemTooLargeError` for an item over 400 KB, naming its five largest paths."""
+    """Raise `ItemTooLargeError`, naming the five largest paths, for an item over 400 KB."""
     size = item_size(item)
     if size <= MAX_ITEM_BYTES:
         return
@@ -56,7 +55,7 @@ def check_item_size(item: Item) -> None:
     named = ", ".join(f"{path} ({bytes_:,} bytes)" for path, bytes_ in largest)
     raise ItemTooLargeError(
         f"the user item would have {size:,} bytes; DynamoDB holds {MAX_ITEM_BYTES:,}. Largest: {named}."
-        " Nothing was saved: shorten these, or keep them elsewhere",
+        " Nothing was saved: shorten these values, or store them elsewhere",
         size,
         largest,
     )

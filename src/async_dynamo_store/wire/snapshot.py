@@ -1,4 +1,4 @@
-"""An item as it was read or written, packed while nobody looks at it."""
+"""An item as it was read or written, stored compactly between uses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Snapshot:
-    """An item in wire form; packed it is JSON text, one for each member of the map at `path`, and one for the rest.
+    """An item in wire form. Packed, it is JSON text: one for each member of the map at `path`, and one for the rest.
 
-    That is little memory while a turn waits, and little for Python's garbage collector to look at; and what
-    changes a few members of the map does not have to unpack the others.
+    A packed item needs little memory during a turn and little work from Python's garbage collector. A change to a few
+    members of the map unpacks only those.
     """
 
     __slots__ = ("_item", "_members", "_path", "_rest")
@@ -35,7 +35,7 @@ class Snapshot:
         return self._item
 
     def part(self, keys: Iterable[str]) -> Item:
-        """The item, with at least these members of the map as far as it has them."""
+        """The item with at least these members of the map, where they exist."""
         if self._item is not None:
             return self._item
         part: Item = orjson.loads(self._rest)
@@ -45,7 +45,7 @@ class Snapshot:
         )
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
-        """The item with `part` in the place of `self.part(keys)`."""
+        """A snapshot in which `part` replaces `self.part(keys)`."""
         rest, members = _parted(part, self._path)
         kept = {key: text for key, text in self._members.items() if key not in keys and key not in members}
         made = Snapshot(None, self._path)
@@ -57,13 +57,13 @@ class Snapshot:
         return made
 
     def pack(self) -> None:
-        """Let go of the wire form; an item with bytes in it has no JSON text, and stays."""
+        """Replace the wire form by JSON text; an item that contains bytes has no JSON text and is left as it is."""
         if self._rest or self._pack(*_parted(self.item, self._path)):
             self._item = None
 
     @property
     def size(self) -> float:
-        """The bytes of the JSON texts, which are never less than what DynamoDB counts; infinite without them."""
+        """The bytes of the JSON texts, an upper bound of what DynamoDB counts; infinite for an unpacked item."""
         if not self._rest:
             return math.inf
         names = len("".join(self._members).encode())
@@ -80,7 +80,7 @@ class Snapshot:
 
 
 def _parted(item: Item, path: ItemPath) -> tuple[Item, Item]:
-    """The item with an empty map at the path, and what was in the map."""
+    """The item with an empty map at the path, and the members of that map."""
     if not path:
         return {}, item
     key = str(path[0])
@@ -92,7 +92,7 @@ def _parted(item: Item, path: ItemPath) -> tuple[Item, Item]:
 
 
 def _with_members(item: Item, path: ItemPath, members: Item) -> Item:
-    """The item with these members in the map at the path, which is made where it is missing."""
+    """The item with these members added to the map at the path; a missing map is created."""
     if not members:
         return item
     if not path:

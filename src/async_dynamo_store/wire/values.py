@@ -1,7 +1,7 @@
-"""Attribute values and items in DynamoDB's own form, and the paths to their parts.
+"""Attribute values and items in DynamoDB's own form, and paths in them.
 
-An attribute value here is what an aioboto3 client takes and gives: `{"S": "text"}`, `{"N": "1.5"}`, `{"M":
-{...}}`; `B` holds bytes.
+An attribute value has the form that an aioboto3 client accepts and returns: `{"S": "text"}`, `{"N": "1.5"}`,
+`{"M": {...}}`; `B` holds bytes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
 
 ItemPath = tuple[str | int, ...]
-"""The place of a value in an item: keys of maps, and indexes of lists."""
+"""The path of a value in an item: keys of maps and indexes of lists."""
 
 
 def path_text(path: ItemPath) -> str:
-    """`("data", "scores", 3)` as people write it: `data.scores[3]`."""
+    """A path in readable form: `data.scores[3]` for `("data", "scores", 3)`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
 
 
 def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
-    """Whether two attribute values mean the same: numbers by value (`1.50` is `1.5`), sets in any order."""
+    """Whether two attribute values are equal: numbers by value (`1.50` equals `1.5`), sets in any order."""
     if one == other:
         return True
     if one is None or other is None or one.keys() != other.keys():
@@ -46,7 +46,7 @@ def same(one: AttributeValue | None, other: AttributeValue | None) -> bool:
 
 
 def member_of(value: AttributeValue, key: str | int) -> AttributeValue | None:
-    """The member of a map or a list under a key or an index, None where there is none."""
+    """The member of a map or a list under a key or an index, or None."""
     if not isinstance(key, int):
         named: Item = value.get("M", {})
         return named.get(key)

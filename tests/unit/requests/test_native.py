@@ -193,7 +193,7 @@ def test_what_contradicts_the_rest_is_the_handlers_error(
 
 def test_what_is_no_json_is_found_before_the_save() -> None:
     answered = turn("alexa/intent")
-    with pytest.raises(UnsupportedValueError, match=r"^native\.….* is of the type set"):
+    with pytest.raises(UnsupportedValueError, match=r"^native\.….* is of type set"):
         answered.tell("Hm?", native={"alexa": {"response": {"card": {1, 2}}}})
     assert answered.reply == Reply()
     answered.send({"messenger": {"message": {"any": {1, 2}}}})

@@ -1,1 +1,1 @@
-"""The fast path: a turn's calls without botocore's own building and parsing of each request."""
+"""The fast path: makes a turn's calls without botocore's request building and response parsing."""

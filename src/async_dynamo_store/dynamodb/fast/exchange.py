@@ -1,7 +1,7 @@
-"""One HTTP request and its answer, on a connection of an aiohttp connector, without what aiohttp builds around them.
+"""Sends one HTTP request on a connection of an aiohttp connector, without aiohttp's request and response objects.
 
-aiohttp keeps the connections: how many there are, how they are made, what TLS they speak, when they are too
-old. A plain answer, a 200 with a length, is cut out of the bytes; any other one is read by aiohttp's parser.
+aiohttp manages the connections: their number, creation, TLS and age. A plain response (status 200 with a content length)
+is cut out of the received bytes; any other response is read by aiohttp's parser.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _MAX_HEAD_BYTES = 65_536
 
 
 class UnknownAiohttpError(Exception):
-    """This aiohttp does not behave as the exchange needs it: the fast path is of no use with it."""
+    """This aiohttp version behaves differently than the exchange expects, so the fast path cannot be used."""
 
 
 class Answer(NamedTuple):
-    """An HTTP response; `head` is what stands before its body, in lower case."""
+    """An HTTP response; `head` is the status line and the headers, in lower case."""
 
     status: int
     head: bytes
@@ -34,31 +34,31 @@ class Answer(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers by their names in lower case."""
+        """The headers, by lower-case name."""
         lines = self.head.decode("latin-1").split("\r\n")[1:]
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 class Exchanges:
-    """Exchanges with the host of one URL through the connector of an aiohttp session."""
+    """Sends requests to the host of one URL through the connector of an aiohttp session."""
 
     def __init__(self, session: ClientSession, url: URL) -> None:
-        """Raises when this aiohttp lacks a part that is needed, or its session must not be bypassed."""
+        """Raise if this aiohttp version lacks a required part, or its session must not be bypassed."""
         self._connector = ConnectorParts(session, url, partial(_Protocol, loop=loop_of(session)))
-        # aiohttp gives a connection that was just given back to whoever asks next, even while others have waited longer.
+        # aiohttp hands a released connection to the next caller, even if other callers have waited longer.
         self._line = asyncio.Semaphore(self._connector.limit)
 
     async def post(self, request: bytes) -> Answer:
-        """Send the bytes of a request and read its answer; who came first is served first.
+        """Send the bytes of a request and read its response; callers are served in order.
 
-        Raises aiohttp's errors, TimeoutError among them, and `UnknownAiohttpError`.
+        Raises aiohttp's errors, including TimeoutError, and `UnknownAiohttpError`.
         """
         await self._line.acquire()
         try:
             connection = await self._connector.connect()
             try:
                 if not isinstance(connection.protocol, _Protocol):
-                    # It was made before the exchange had its protocol in the connector.
+                    # The connection was created before our protocol was set in the connector.
                     connection.close()
                     connection = await self._connector.connect()
                 protocol = connection.protocol
@@ -68,7 +68,7 @@ class Exchanges:
                     )
                 answer = await protocol.exchange(request, self._connector.read_timeout)
             except BaseException:
-                # An answer that may still come must not be taken for that of the next request.
+                # A late response must not be taken for the response to the next request.
                 connection.close()
                 raise
             connection.release()
@@ -77,23 +77,23 @@ class Exchanges:
         return answer
 
     def end(self) -> None:
-        """Leave the connector unchanged; pending exchanges are finished."""
+        """Restore the connector; pending exchanges are finished."""
         self._connector.restore()
 
 
 class _State(Enum):
-    """Who reads what the connection receives."""
+    """The reader of the received data."""
 
     IDLE = auto()
-    """No exchange is pending: aiohttp."""
+    """aiohttp, because no exchange is pending."""
     PLAIN = auto()
-    """The answer looks plain so far: the exchange."""
+    """The exchange, because the response looks plain so far."""
     PARSED = auto()
-    """The answer is not plain: aiohttp's parser, for the exchange."""
+    """aiohttp's parser on behalf of the exchange, because the response is not plain."""
 
 
 class _Protocol(ResponseHandler):
-    """aiohttp's end of a connection, which keeps the bytes of an exchange to itself as long as they look plain."""
+    """aiohttp's protocol for a connection; it reads plain responses itself and passes others to aiohttp's parser."""
 
     _state = _State.IDLE
     _received = b""
@@ -118,7 +118,7 @@ class _Protocol(ResponseHandler):
         return whole
 
     def _check_silence(self, read_timeout: float) -> None:
-        # One timer that moves on is cheaper than one for each exchange, which would be cancelled unused nearly always.
+        # One timer per connection is cheaper than one per exchange, which would nearly always be cancelled unused.
         self._watch = None
         if self._state is _State.PLAIN:
             silent = self._loop.time() - self._heard_at
@@ -138,8 +138,8 @@ class _Protocol(ResponseHandler):
             return
         try:
             self._receive(data)
-        except Exception as error:  # noqa: BLE001 - asyncio would report it as an error of the network
-            failure = UnknownAiohttpError(f"{type(error).__name__} while an answer was read")
+        except Exception as error:  # noqa: BLE001 - asyncio would report it as a network error
+            failure = UnknownAiohttpError(f"{type(error).__name__} while a response was read")
             failure.__cause__ = error
             self._state = _State.IDLE
             self.set_exception(failure)
@@ -169,7 +169,7 @@ class _Protocol(ResponseHandler):
 
 
 def _plain_length(head: bytes) -> int | None:
-    """The bytes of a plain answer's body; None when it is any other, or its head leaves a question."""
+    """The body length of a plain response; None if the response is not clearly plain."""
     _, *lengths = head.split(b"\r\ncontent-length:")
     is_plain = (
         head.startswith(b"http/1.1 200 ")

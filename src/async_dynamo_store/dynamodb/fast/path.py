@@ -1,9 +1,9 @@
-"""The fast path: a turn's calls without botocore's own building, signing and parsing of every request.
+"""The fast path: makes a turn's calls without botocore's request building, signing and response parsing.
 
-It stands beside an aioboto3 client and uses that client's own connections, credentials and endpoint. Whatever
-it does not do itself goes through botocore: while anybody hooks into the client's events or methods, with
-adaptive retries, with other signatures. A try that does not end well is handed to botocore as its own first
-try, so errors and retries are botocore's alone. Without this package only the price of a call changes.
+It uses the connections, credentials and endpoint of an existing aioboto3 client. It falls back to botocore if
+somebody has hooked into the client's events or methods, or the client uses adaptive retries or another signature
+version. The outcome of a failed attempt is passed to botocore as its own first attempt, so botocore alone handles
+errors and retries. Without the fast path, calls behave the same and only cost more time.
 """
 
 from __future__ import annotations
@@ -61,22 +61,22 @@ _OWN_HANDLERS = {
     "after-call": ("botocore.retries.standard",),
     "after-call-error": (),
 }
-"""The events of a call, and whose handlers a client has at them by itself; any other handler is a hook."""
+"""The events of a call, each with the modules of the handlers registered by default; any other handler is a hook."""
 
 _failed_try: ContextVar[list[Any] | None] = ContextVar("failed_try", default=None)
 
 
 def fast_path(client: DynamoDBClient) -> FastPath | None:
-    """The fast path of a client; None, with a line in the log, for one whose private parts are not as expected."""
+    """The fast path of a client; None, with a log line, if the client's private parts differ from what is expected."""
     try:
         return FastPath(client)
-    except Exception as error:  # noqa: BLE001 - whatever an unknown aioboto3 does, botocore is there
+    except Exception as error:  # noqa: BLE001 - an unknown aioboto3 version may raise anything; fall back to botocore
         log.info("This client has no fast path and uses botocore: %s: %s", type(error).__name__, error)
         return None
 
 
 async def why_closed(client: DynamoDBClient, parameters: dict[str, Any]) -> str | None:
-    """Why a GetItem of a client would go through botocore; None when it would take the fast path. Nothing is sent."""
+    """Why a client's GetItem would go through botocore; None if it would take the fast path. Nothing is sent."""
     try:
         return await FastPath(client).try_out(parameters)
     except Exception as error:  # noqa: BLE001 - as in `fast_path`
@@ -87,7 +87,7 @@ class FastPath:
     """The fast path of one aioboto3 client."""
 
     def __init__(self, client: DynamoDBClient) -> None:
-        """Raises when the client lacks a part that is needed."""
+        """Raise if the client lacks a required part."""
         self._parts = ClientParts(client)
         self._events = cast("Any", client.meta.events)
         self._handlers_version: object = None
@@ -99,10 +99,10 @@ class FastPath:
         self._events.register_first("before-send.dynamodb", _take_failed_try)
 
     async def prepare(self, parameters: dict[str, Any]) -> None:
-        """Learn the calls of a turn before the first one, with the TLS context. Nothing is sent.
+        """Prepare the templates of a turn's calls and the TLS context. Nothing is sent.
 
-        What fails here is tried again by the call, which also says so. Nothing is learned of credentials that have yet to
-        be asked for: the endpoint may depend on them.
+        Errors are ignored here: the call itself tries again and reports them. Nothing is prepared if the credentials
+        have yet to be fetched, because the endpoint may depend on them.
         """
         with suppress(Exception):
             if self._is_open() and self._parts.has_credentials:
@@ -112,7 +112,7 @@ class FastPath:
     async def call(
         self, operation: str, parameters: dict[str, Any], keys: Keys, botocore_call: BotocoreCall
     ) -> dict[str, Any]:
-        """What `botocore_call`, the same call by the client's own method, would return or raise."""
+        """Call an operation; returns and raises the same as `botocore_call`, the client's own method."""
         request = await self._request(operation, parameters, keys)
         if request is None:
             return await botocore_call()
@@ -121,7 +121,7 @@ class FastPath:
             answer = await template.exchanges.post(message)
         except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError) as error:
             return await _after_failed_try(_as_botocore_has_it(error, template.url), botocore_call)
-        except Exception as error:  # noqa: BLE001 - an unknown aiohttp; what it has sent may be sent again
+        except Exception as error:  # noqa: BLE001 - an unknown aiohttp version; the request may safely be sent again
             self._switch_off(error)
             return await botocore_call()
         if not _is_good(answer):
@@ -133,7 +133,7 @@ class FastPath:
     async def _request(
         self, operation: str, parameters: dict[str, Any], keys: Keys
     ) -> tuple[Template, bytes] | None:
-        """What to send for a call; None when it is for botocore."""
+        """The bytes to send for a call; None if it has to go through botocore."""
         name = _OPERATIONS.get(operation)
         if name is None or not self._is_open():
             return None
@@ -143,12 +143,12 @@ class FastPath:
             return template, template.request(keys, body)
         except UnsafeHeaderError:
             return None
-        except Exception as error:  # noqa: BLE001 - botocore is there, and says better what is wrong
+        except Exception as error:  # noqa: BLE001 - fall back to botocore, which reports errors better
             self._switch_off(error)
             return None
 
     def _switch_off(self, error: Exception) -> None:
-        """Use botocore from now on, and leave the client as it was."""
+        """Use botocore from now on, and undo the changes to the client."""
         if self._is_off:
             return
         log.info("The fast path is off for this client, which uses botocore: %s", type(error).__name__)
@@ -158,7 +158,7 @@ class FastPath:
             exchanges.end()
 
     def _is_open(self) -> bool:
-        """Whether nobody has hooked into the client; looked at closely when its handlers have changed."""
+        """Whether the client has no hooks; checked again only after its handlers have changed."""
         if self._is_off or self._parts.is_instrumented:
             return False
         if self._parts.handlers_version is not self._handlers_version:
@@ -168,7 +168,7 @@ class FastPath:
         return self._has_no_hooks
 
     def _hooks(self) -> Iterator[str]:
-        """The events at which somebody has a handler, and the module of each."""
+        """The event and the module of each handler that is not registered by default."""
         for event, modules in _OWN_HANDLERS.items():
             for name in _OPERATIONS.values():
                 for handler in self._parts.handlers(f"{event}.dynamodb.{name}"):
@@ -176,18 +176,18 @@ class FastPath:
                         yield f"{event} of {name}: {_module(handler)}"
 
     async def try_out(self, parameters: dict[str, Any]) -> str | None:
-        """Why a GetItem with these parameters would go through botocore; None when it would take the fast path."""
+        """Why a GetItem with these parameters would go through botocore; None if it would take the fast path."""
         if hook := next(self._hooks(), None):
             return f"something has hooked into the client ({hook})"
         await self._learn("GetItem", parameters)
         return None
 
     async def _learn(self, name: str, parameters: dict[str, Any]) -> Template:
-        """The template of an operation, from what botocore makes of its first call."""
+        """The template of an operation, derived from the request that botocore builds for it."""
         made = await self._parts.request(name, parameters)
         host = urlsplit(made.url)
         if host.path != "/" or made.has_own_signature:
-            raise TypeError("the endpoint has a path, or a signature of its own")
+            raise TypeError("the endpoint has a path, or requires a special signature")
         if self._parts.has_proxy(made.url):
             raise TypeError("the client uses a proxy")
         if made.url not in self._exchanges:
@@ -201,7 +201,7 @@ class FastPath:
 
 
 async def _after_failed_try(outcome: Any, botocore_call: BotocoreCall) -> dict[str, Any]:
-    """Let botocore go on with `outcome`, a response or an exception, as the outcome of its first try."""
+    """Let botocore continue with `outcome`, a response or an exception, as the outcome of its first attempt."""
     token = _failed_try.set([outcome])
     try:
         return await botocore_call()
@@ -232,7 +232,7 @@ def _as_botocore_reads_it(answer: Answer, url: str) -> Any:
 
 
 def _as_botocore_has_it(error: Exception, url: str) -> Exception:
-    """The exceptions that aiobotocore's HTTP session makes of aiohttp's."""
+    """The exception that aiobotocore's HTTP session would raise for an exception of aiohttp."""
     from botocore.exceptions import (
         ConnectionClosedError,
         EndpointConnectionError,
@@ -257,7 +257,7 @@ def _module(handler: Any) -> str:
 
 def _parsed(payload: bytes) -> dict[str, Any]:
     answer: dict[str, Any] = orjson.loads(payload)
-    # Bytes are rare, and so is a text or a key that is just "B".
+    # Look for bytes only if the JSON text contains these tags: bytes are rare.
     if b'"B"' in payload or b'"BS"' in payload:
         for part in {"Item", "Attributes"} & answer.keys():
             answer[part] = _with_bytes({"M": answer[part]})["M"]
@@ -271,7 +271,7 @@ def _base64(value: Any) -> str:
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
-    """An attribute value as botocore gives it: with bytes where JSON has base64."""
+    """An attribute value as botocore returns it, with base64 text decoded to bytes."""
     ((tag, content),) = value.items()
     match tag:
         case "M":

@@ -1,7 +1,7 @@
 """Every private part of aiobotocore, botocore and aiohttp that the fast path uses.
 
-Seen in aiobotocore 2.25.1, botocore 1.40.61 and aiohttp 3.14.5. A part that is missing raises `AttributeError` or
-`TypeError`, and the client then falls back to botocore: only this module has to change for another version.
+They exist in aiobotocore 2.25.1, botocore 1.40.61 and aiohttp 3.14.5. If a part is missing, `AttributeError` or
+`TypeError` is raised and the client falls back to botocore. To support another version, change only this module.
 """
 
 # ruff: noqa: SLF001
@@ -47,26 +47,26 @@ class Credentials(Protocol):
     """`aiobotocore.credentials.AioCredentials`, refreshable or not."""
 
     async def get_frozen_credentials(self) -> Keys:
-        """The keys to sign with now; refreshes them when they are about to expire."""
+        """The current signing keys, refreshed if they are about to expire."""
         ...
 
 
 def credentials_of(client: DynamoDBClient) -> Credentials | None:
-    """What a client signs with; None for one that does not sign, or does not say."""
+    """The credentials of a client; None if it does not sign, or they cannot be found."""
     signer = getattr(client, "_request_signer", None)
     credentials: Credentials | None = getattr(signer, "_credentials", None)
     return credentials
 
 
 def set_endpoint(client: DynamoDBClient, url: str) -> None:
-    """Send a client's requests to another URL than the one that it was made with."""
+    """Send a client's requests to another URL than the one it was created with."""
     from botocore.regions import EndpointResolverBuiltins
 
     cast("Any", client)._ruleset_resolver._builtins[EndpointResolverBuiltins.SDK_ENDPOINT] = url
 
 
 class RequestParts(NamedTuple):
-    """What botocore makes of one operation: where to send it, and the headers that all its requests have."""
+    """The request that botocore builds for one operation: its URL and the headers common to all such requests."""
 
     url: str
     headers: Mapping[str, str]
@@ -76,7 +76,7 @@ class RequestParts(NamedTuple):
 
 
 class ClientParts:
-    """The parts of an aioboto3 client. Raises `AttributeError` or `TypeError` for a client that lacks one."""
+    """The private parts of an aioboto3 client. Raises `AttributeError` or `TypeError` if one is missing."""
 
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = cast("Any", client)
@@ -94,28 +94,28 @@ class ClientParts:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether the client has its credentials; those of an assumed role are asked for with the first call."""
+        """Whether the client has its credentials; those of an assumed role are fetched with the first call."""
         from botocore.credentials import DeferredRefreshableCredentials
 
         return not isinstance(self._signer._credentials, DeferredRefreshableCredentials)
 
     @property
     def is_instrumented(self) -> bool:
-        """Whether somebody has wrapped the method that all calls go through, as OpenTelemetry does."""
+        """Whether the method behind all calls has been wrapped, for example by OpenTelemetry."""
         return type(self._client)._make_api_call is not self._make_api_call
 
     @property
     def handlers_version(self) -> object:
-        """Another object whenever a handler was added or removed: botocore then starts a new cache."""
+        """An object that is replaced whenever a handler is added or removed, because botocore then starts a new cache."""
         return self._emitter._lookup_cache
 
     def handlers(self, event: str) -> Iterable[Callable[..., Any]]:
-        """The handlers at an event (`before-send.dynamodb.GetItem`)."""
+        """The handlers of an event (`before-send.dynamodb.GetItem`)."""
         found: Iterable[Callable[..., Any]] = self._emitter._handlers.prefix_search(event)
         return found
 
     async def request(self, operation: str, parameters: dict[str, Any]) -> RequestParts:
-        """What botocore makes of an operation (`GetItem`)."""
+        """The request that botocore builds for an operation (`GetItem`)."""
         client = self._client
         model = client.meta.service_model.operation_model(operation)
         context: dict[str, Any] = {
@@ -141,28 +141,28 @@ class ClientParts:
         return bool(self._http._proxy_config.proxy_url_for(url))
 
     async def aiohttp_session(self) -> ClientSession:
-        """The session that aiobotocore sends its requests through, without a proxy."""
+        """The session with which aiobotocore sends requests without a proxy."""
         session: ClientSession = await self._http._get_session(None)
         return session
 
 
 class Destination(ClientRequest):
-    """What a connector is asked to connect to; `connection_key` is set once, since aiohttp makes it anew for each request."""
+    """The target of a connector's connections; `connection_key` is set once, because aiohttp computes it per request."""
 
     connection_key: Any = None
 
 
 class ConnectorParts:
-    """The connector of an aiohttp session, whose new connections get a protocol of ours.
+    """The connector of an aiohttp session; its new connections use `protocol`.
 
-    Raises `TypeError` for a session that is traced, instrumented, or has no read timeout.
+    Raises `TypeError` for a session that is traced or instrumented, or has no read timeout.
     """
 
     def __init__(self, session: ClientSession, url: URL, protocol: Callable[[], ResponseHandler]) -> None:
         kind: Any = type(session)
         is_watched = session.trace_configs or not isinstance(kind._request, types.FunctionType)
         if is_watched or session.timeout.sock_read is None:
-            raise TypeError("the session is traced, or waits without end")
+            raise TypeError("the session is traced or instrumented, or has no read timeout")
         self._connector = cast("Any", session.connector)
         self._timeout = session.timeout
         self._original_factory: Any = self._connector._factory
@@ -174,7 +174,7 @@ class ConnectorParts:
 
     @property
     def limit(self) -> int:
-        """How many connections there may be to one host at once."""
+        """The maximum number of concurrent connections to one host."""
         limits = (self._connector.limit, self._connector.limit_per_host)
         return min((limit for limit in limits if limit), default=sys.maxsize)
 
@@ -184,7 +184,7 @@ class ConnectorParts:
         return connection
 
     def restore(self) -> None:
-        """Give new connections aiohttp's own protocol again."""
+        """Use aiohttp's own protocol for new connections again."""
         self._connector._factory = self._original_factory
 
 
@@ -194,10 +194,10 @@ def loop_of(session: ClientSession) -> Any:
 
 
 def response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """An answer as aiobotocore hands it to botocore's parser."""
+    """A response in the form that aiobotocore passes to botocore's parser."""
     from aiobotocore.awsrequest import AioAWSResponse
 
-    # What it would read the body from is not asked: `_content` is there.
+    # The raw response (None) is not used, because `_content` is set.
     read: Any = AioAWSResponse(url, status, headers, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     read._content = body
     return read

@@ -12,9 +12,9 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Signer:
-    """Signs all requests that have the same headers, the moment of them among these, and differ in the body.
+    """Signs requests that have the same headers, including their time, and differ only in the body.
 
-    All of `headers` are signed; their names are in lower case, and `x-amz-date` is among them.
+    All `headers` are signed. Their names must be lower-case, and `x-amz-date` must be among them.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Signer:
         key = f"AWS4{secret_key}".encode()
         for part in (day, region, service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
-        # HMAC as RFC 2104 has it, of hashes that have read what is the same for all: half the price of a new one each time.
+        # HMAC (RFC 2104) from copies of hashes that already contain the common prefix: half the cost of a new HMAC.
         block = key.ljust(sha256().block_size, b"\0")
         self._inner = sha256(block.translate(_INNER_PAD) + f"{_ALGORITHM}\n{moment}\n{scope}\n".encode())
         self._outer = sha256(block.translate(_OUTER_PAD))

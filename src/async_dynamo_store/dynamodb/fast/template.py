@@ -1,4 +1,4 @@
-"""What all requests of one operation have in common: the head, signed anew once a second, and the keys it is signed with."""
+"""The common part of all requests of one operation: the head, rebuilt once a second and when the keys change."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class UnsafeHeaderError(Exception):
-    """The credentials, or the headers that botocore made, hold a control character."""
+    """The credentials or botocore's headers contain a control character."""
 
 
 class Template:
-    """Makes the requests of one operation."""
+    """Builds the requests of one operation."""
 
     def __init__(
         self, exchanges: Exchanges, url: str, headers: Mapping[str, str], scope: tuple[str, str]
@@ -31,7 +31,7 @@ class Template:
         self._written_for: tuple[int, Keys] | None = None
 
     def request(self, keys: Keys, body: bytes) -> bytes:
-        """The whole request, signed now with these credentials.
+        """The complete request, signed now with these credentials.
 
         Raises `UnsafeHeaderError`.
         """

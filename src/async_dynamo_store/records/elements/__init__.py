@@ -1,4 +1,4 @@
-"""A record's stored elements: what is read of an item, and what is to change in it. One module for each."""
+"""A record's stored elements: how each is read from an item and which changes it writes. One module for each."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _FEW_CHANGES = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a save: the item afterwards, and whether all of it is known to be what this record holds."""
+    """The result of a save: the item afterwards, and whether it contains only what this record knows."""
 
     after: Snapshot
     unchanged_by_others: bool
 
 
 class Elements(Generic[DataT]):
-    """How the records of one store are kept in its items."""
+    """Converts between the records of one store and its items."""
 
     def __init__(self, config: DynamoDbConfig, data_model: DataModel[DataT]) -> None:
         stored = config.stored_elements
@@ -67,7 +67,7 @@ class Elements(Generic[DataT]):
     def read(self, user_id: str, loaded: Loaded, now: datetime) -> UserRecord[DataT]:
         """The record of an item (`loaded.item`).
 
-        Raises `UnreadableItemError` for one that is not of this layout.
+        Raises `UnreadableItemError` for an item of another layout.
         """
         item, layout = loaded.item or {}, self.layout
         self.check(item)
@@ -86,16 +86,16 @@ class Elements(Generic[DataT]):
         )
 
     def check(self, item: Item) -> None:
-        """Raises `UnreadableItemError` for an item of another layout, which no write may change either."""
+        """Raise `UnreadableItemError` for an item of another layout, which must not be changed."""
         self.layout.check(item)
         self.data.check(item)
 
     def anonymous(self) -> UserRecord[DataT]:
-        """The record of nobody: empty, neither loaded nor saved."""
+        """An anonymous record: empty, neither loaded nor saved."""
         return UserRecord(id="", data=self.data.empty())
 
     def begin_save(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> PendingSave | None:
-        """What is to be written of the record; None when nothing is."""
+        """The changes of the record to save; None if there are none."""
         baseline = self.data.baseline(record.data)
         changes = [
             *self.data.changes(record.data, loaded, baseline),
@@ -122,18 +122,18 @@ class Elements(Generic[DataT]):
         return PendingSave(changes, is_refresh=True) if changes else None
 
     def always_written(self, before: Item, now: datetime) -> Iterator[Change]:
-        """The changes that go with every write: the time of it, and the expiry."""
+        """The changes that accompany every write: its time and the expiry."""
         yield from self._times.always_written(now)
         yield from self.expiry.changes(before, now)
 
     def written_with(self, before: Item, after: Item, now: datetime) -> Iterator[Change]:
-        """The changes that go with the write that makes `before` into `after`: times, expiry, index keys."""
+        """The changes that accompany a write of `before` to `after`: times, expiry, index keys."""
         yield from self._times.changes(before, now)
         yield from self.always_written(before, now)
         yield from self._index_keys.changes(before, after)
 
     def only_known(self, item: Item) -> Item:
-        """The item without what no record of this store knows."""
+        """The item without attributes that this store does not know."""
         layout = self.layout
         of_the_record = (
             layout.data,
@@ -150,12 +150,12 @@ class Elements(Generic[DataT]):
         return kept
 
     def snapshot(self, item: Item) -> Snapshot:
-        """The item as a snapshot whose data can be looked at in parts."""
+        """The item as a snapshot whose data can be unpacked in parts."""
         return Snapshot(item, self.layout.data)
 
     def needed_members(self, changes: Sequence[Change]) -> set[str] | None:
-        """The members of the data that a write of these changes has to know; None for all of them."""
-        # Many changes may become a single one of the whole map.
+        """The members of the data that a write of these changes needs; None for all of them."""
+        # Many changes may be combined into one write of the whole map.
         if len(changes) > _FEW_CHANGES:
             return None
         data = self.layout.data
@@ -165,7 +165,7 @@ class Elements(Generic[DataT]):
     def settle(
         self, record: UserRecord[DataT], loaded: Loaded, pending: PendingSave, outcome: Outcome, now: datetime
     ) -> None:
-        """Note in the record what has been written: a second save of it writes what changes from here on."""
+        """Update the record after a save, so that the next save writes only later changes."""
         moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
         if outcome.unchanged_by_others:
             loaded.snapshot = outcome.after

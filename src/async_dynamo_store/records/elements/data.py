@@ -38,20 +38,20 @@ class DataElement(Generic[DataT]):
         return self._model.read(decode({"M": members}), self._name)
 
     def empty(self) -> DataT:
-        """The data of nobody."""
+        """The data of an anonymous record."""
         return self._model.read({}, self._name)[0]
 
     def check(self, item: Item) -> None:
-        """Raises `UnreadableItemError` when something else than a map is at the path."""
+        """Raise `UnreadableItemError` if the path holds a value that is not a map."""
         if self._is_stored:
             read_map(item, self.path)
 
     def baseline(self, data: DataT) -> Any:
-        """What changes are told by."""
+        """The state of the data, with which changes are detected."""
         return self._model.baseline(data) if self._is_stored else None
 
     def changes(self, data: DataT, loaded: Loaded, baseline: Any) -> Iterator[Change]:
-        """What the turn has changed in the data."""
+        """The changes that the turn made to the data."""
         if not self._is_stored:
             return
         changed = self._model.changed(data, loaded.baseline, baseline)
@@ -71,14 +71,14 @@ class DataElement(Generic[DataT]):
         yield from grown
 
     def _counts(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Increment], Item]:
-        """An Increment for each counter that nobody set otherwise after counting, and `after` without them."""
+        """An Increment for each counter that was not set otherwise after counting, and `after` without them."""
         counts: list[Increment] = []
         for keys, by in list(loaded.increments.items()):
             path, old, value = (*self.path, *keys), find(before, keys), find(after, keys) or {}
-            # A default that is made anew each time is the one that this turn has counted from.
+            # Use the default that this turn loaded: a default factory may return a new value each time.
             start = self.start(keys) if old else _as_start(self._model.loaded_value(loaded.baseline, keys))
             if not _is_counted(old or start, value, by, path):
-                # Its value was set by hand since, and is written as it is.
+                # The handler set the value after counting, so it is written as it is.
                 del loaded.increments[keys]
             elif by or old is None:
                 counts.append(Increment(path, encode(by, path), otherwise=value, start=start))
@@ -86,9 +86,9 @@ class DataElement(Generic[DataT]):
         return counts, after
 
     def _grown(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Append], Item]:
-        """An Append for each list that is not stored yet and only grew: from a default, or by `append`.
+        """An Append for each list that is not stored yet and only grew, from a default or by `append`.
 
-        Turns that do so at the same time all keep what they appended.
+        Concurrent turns then keep each other's members. Also returns `after` without these lists.
         """
         grown: list[Append] = []
         for keys, members in list(_new_lists(before, after)):
@@ -102,22 +102,22 @@ class DataElement(Generic[DataT]):
         return grown, after
 
     def difference(self, before: Item, after: Item, path: ItemPath) -> list[Change]:
-        """The changes between two maps, as far as they differ in what this store writes."""
+        """The changes between two maps, compared in the form that this store writes."""
         if self._empty_strings_as_null:
             before = self.encode(decode({"M": before}), path)["M"]
         return diff(before, after, path)
 
     def start(self, keys: DataKeys) -> AttributeValue:
-        """What a number counts from where nothing is stored at these keys: its default."""
+        """The number that an increment starts from if nothing is stored at these keys: its default."""
         return _as_start(self._model.default(keys))
 
     def first_members(self, keys: DataKeys) -> list[AttributeValue]:
-        """What a list begins with where nothing is stored at these keys: its default."""
+        """The members that a list starts with if nothing is stored at these keys: its default."""
         default = self._model.default(keys)
         return self.encode(default, self.path)["L"] if isinstance(default, list) else []
 
     def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
-        """The attribute value of `value` at `path`, as this store is set to write it."""
+        """The attribute value of `value` at `path`, encoded with this store's settings."""
         return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)
 
 
@@ -128,10 +128,10 @@ def _only(members: dict[str, Any], keys: Collection[Any]) -> dict[str, Any]:
 def _new_lists(
     before: Item, after: Item, here: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Sequence[AttributeValue]]]:
-    """The lists that are in `after` where nothing is in `before`, in maps in maps."""
+    """The lists in `after` at paths that do not exist in `before`, including those in nested maps."""
     for key, value in after.items():
         old = before.get(key)
-        if value is old:  # what did not change is encoded as the very object that was stored
+        if value is old:  # an unchanged value is encoded as the same object
             continue
         if "M" in value and (old is None or "M" in old):
             yield from _new_lists(old["M"] if old else {}, value["M"], (*here, key))
@@ -140,11 +140,11 @@ def _new_lists(
 
 
 def _as_start(default: Any) -> AttributeValue:
-    """The number that a default is, 0 for any other one."""
+    """A numeric default as an attribute value; 0 for any other default."""
     is_number = isinstance(default, int | float | Decimal) and not isinstance(default, bool)
     return encode(default) if is_number else ZERO
 
 
 def _is_counted(before: AttributeValue, after: AttributeValue, by: Number, path: ItemPath) -> bool:
-    """Whether the value is still the sum that counting has made of the stored one."""
+    """Whether the value is still the stored number plus the counted sum."""
     return "N" in before and same(after, {"N": str(sum_of(decode(before), by, path_text(path)))})

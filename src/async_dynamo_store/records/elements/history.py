@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HistoryElement:
-    """The last `size` turns, where a history is stored and the layout has a place for it."""
+    """The last `size` turns, if a history is configured and the layout supports it."""
 
     def __init__(self, layout: Layout, size: int | None, data: DataElement[Any]) -> None:
         self._path = layout.history if size else None
@@ -34,7 +34,7 @@ class HistoryElement:
         return turns
 
     def changes(self, new_turns: Sequence[dict[str, Any]]) -> Iterator[Change]:
-        """The turns that are to be remembered, in front of the stored ones."""
+        """The changes that insert new turns in front of the stored ones."""
         if self._path and new_turns:
             turns = [self._data.encode(turn, (*self._path, 0)) for turn in new_turns]
             yield Prepend(self._path, turns, self._size)

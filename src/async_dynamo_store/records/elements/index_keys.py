@@ -1,4 +1,4 @@
-"""The keys of global secondary indexes, filled from the user's data."""
+"""The keys of global secondary indexes, copied from the user's data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MAX_BYTES = {"HASH": 2048, "RANGE": 1024}
 
 
 class IndexKeys:
-    """The attributes at the item's root that the indexes of the configuration have for their keys."""
+    """The top-level attributes that are keys of the configured indexes."""
 
     def __init__(self, indexes: Iterable[GlobalSecondaryIndex], data: ItemPath) -> None:
         keys = [key for index in indexes for key in index.keys]
-        # Of two uses of one attribute the RANGE key has the lower limit.
+        # If one attribute is both a HASH and a RANGE key, the RANGE key's lower limit applies.
         keys.sort(key=lambda key: key.key_type)
         self._keys = {key.attribute_name: key for key in keys}.values()
         self._data = data
@@ -30,7 +30,7 @@ class IndexKeys:
         self.paths: Collection[ItemPath] = [(key.attribute_name,) for key in self._keys]
 
     def changes(self, before: Item, after: Item) -> Iterator[Change]:
-        """The keys that the write of `before` into `after` has to change."""
+        """The key changes that accompany a write of `before` to `after`."""
         for key in self._keys:
             stored = find(before, (key.attribute_name,))
             value = self._value(key, after)
@@ -38,7 +38,7 @@ class IndexKeys:
                 yield Replace((key.attribute_name,), stored, value)
 
     def _value(self, key: IndexKey, after: Item) -> AttributeValue | None:
-        """What the index is to hold: nothing where the data has another type, or an empty text, which is no key."""
+        """The key's value; None if the data has another type or is empty, because an empty value is not a valid key."""
         source = (*self._data, *key.path.split("."))
         value = find(after, source)
         if value is None or not value.get(key.attribute_type):

@@ -1,4 +1,7 @@
-"""Jovo v3's `userData.metaData`: counts of requests and sessions, and the devices, as its `JovoUser` keeps them (npm, `jovo-framework` 3.6)."""
+"""Jovo v3's `userData.metaData`: counts of requests and sessions, and devices.
+
+The form is that of `JovoUser` in npm's `jovo-framework` 3.6.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ _ONE: AttributeValue = {"N": "1"}
 
 @dataclass(frozen=True, slots=True)
 class RequestNote:
-    """What the metaData keeps of a request.
+    """The parts of a request that the metaData stores.
 
-    - `handler_path`: the key under which Jovo v3 counts it.
-    - `device`: the id of the device, None for a platform that names none.
-    - `interfaces`: what the device can do, such as `{"hasScreenInterface": True}`.
+    - `handler_path`: the key under which Jovo v3 counts the request.
+    - `device`: the id of the device; None if the platform sends none.
+    - `interfaces`: the capabilities of the device, such as `{"hasScreenInterface": True}`.
     """
 
     handler_path: str
@@ -34,7 +37,7 @@ class RequestNote:
 def meta_data_changes(
     note: RequestNote, before: Item, now: datetime, *, is_new_session: bool
 ) -> Iterator[Change]:
-    """The changes that note a request in the metaData, in those parts of it that the user's item has."""
+    """The changes that record a request in the metaData; only parts that exist in the item are updated."""
     root = LAYOUTS["jovo3"].meta_data or ()
     kept = read_map(before, root)
     when: AttributeValue = {"S": javascript_time(now)}

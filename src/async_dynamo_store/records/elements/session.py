@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SessionElement:
-    """The stored session, where sessions are stored and the layout has a place for them."""
+    """The stored session, if sessions are stored and the layout supports them."""
 
     def __init__(self, layout: Layout, settings: SessionSettings | None, data: DataElement[Any]) -> None:
         self._layout = layout
@@ -34,7 +34,7 @@ class SessionElement:
         self._data = data
 
     def read(self, item: Item, now: datetime) -> Session:
-        """The session that has not ended yet, else a new one."""
+        """The stored session if it has not ended; otherwise a new one."""
         root, layout = self._root, self._layout
         if root is None or not read_map(item, root):
             return Session()
@@ -51,7 +51,7 @@ class SessionElement:
         )
 
     def changes(self, session: Session, stored: Item, now: datetime) -> Iterator[Change]:
-        """What the turn has changed in the session; the time of its last request is `refresh`."""
+        """The changes that the turn made to the session, without the time of its last request (see `refresh`)."""
         root, layout = self._root, self._layout
         if root is None or self._is_not_stored(session):
             return
@@ -72,7 +72,7 @@ class SessionElement:
         yield Put(root, {"M": whole})
 
     def refresh(self, session: Session, now: datetime, *, is_writing: bool) -> Iterator[Change]:
-        """The time of the session's last request: with every write, and by itself after a tenth of its lifetime."""
+        """The time of the session's last request: with every write, or alone after a tenth of the lifetime."""
         if self._root is None or self._is_not_stored(session) or _is_unsaved(session):
             return
         age = now - session.updated_at if session.updated_at else None
@@ -80,7 +80,7 @@ class SessionElement:
             yield Put((*self._root, self._layout.session_updated_at), {"S": javascript_time(now)})
 
     def settle(self, session: Session, changes: Iterable[Change], moment: datetime) -> None:
-        """A save with these changes was made."""
+        """Update the session after a save with these changes."""
         root = self._root
         if root and any(change.path[: len(root)] == root for change in changes):
             session.updated_at = moment

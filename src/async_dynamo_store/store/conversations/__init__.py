@@ -1,4 +1,4 @@
-"""The conversations of a store: given out, listed, and forgotten with their user."""
+"""The conversations of a store: access to one, a list of a user's, and deletion of all of them."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Conversations:
         return sorted(found, key=_began, reverse=True)
 
     async def forget(self, user_key: str) -> tuple[int, int]:
-        """Delete all items of a user; how many conversations that were, and how many items.
+        """Delete all items of a user; return the number of conversations and of items.
 
-        It reads again until nothing is left, since what others had begun may land meanwhile: they find no root then,
-        and take theirs back. A table that is missing is not made for this.
+        Reading is repeated until nothing is left, because a concurrent append may still arrive. Such an append finds no
+        root and removes its own entry. A missing table is not created.
         """
         for key in list(self._writers):
             if key[0] == user_key and (writer := self._writers.pop(key, None)):

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _ENTRIES_OF_A_TURN = 4
-"""How many are read for each turn at first; a page that is too long costs read units, one that is too short another."""
+"""Entries to read at first per turn. A page that is too long wastes read units; one that is too short costs another request."""
 _POPPED_SECONDS = 60
-"""How long the place of popped messages is kept: as long as an append may be sent again whose answer was lost."""
+"""How long the entry of popped messages is kept: as long as an append with a lost response may be sent again."""
 
 
 class Conversation:
@@ -135,7 +135,7 @@ class Conversation:
             entry, messages = last
             rest = packed(messages[:-1]) if len(messages) > 1 else None
             if await self._writer.replace(entry, rest, now):
-                # The newest place stays: numbers only grow.
+                # Keep the newest entry, so that its number is not used again.
                 for place in places[1:]:
                     if (place.popped_at or 0) < now.timestamp() - _POPPED_SECONDS:
                         await self._writer.remove(place)
@@ -165,7 +165,7 @@ class Conversation:
             await self._log.remove_all(dead(page, self._entries, root))
 
     async def _write(self, operation: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
-        """One write after another, each run to its end."""
+        """Run a write to its end, after earlier writes of this conversation."""
         return await self._under_way.finish(self._in_line(operation))
 
     async def _in_line(self, operation: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:

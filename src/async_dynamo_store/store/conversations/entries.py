@@ -1,12 +1,12 @@
-"""What a conversation is in the table: its root, its entries, and the parts of an entry that is too large for one item.
+"""The items of a conversation: its root, its entries, and the parts of an entry that is too large for one item.
 
-All have the user's key as partition key. The sort key `entry` is, with the conversation's id quoted:
+All items have the user's key as partition key. The sort key `entry` contains the quoted id of the conversation:
 
-    #ID                              the root: which generation of entries counts, and since when there is the conversation
-    ID#GENERATION#0000000042         an entry: the messages of one append, in the order of their numbers
-    ID#GENERATION~TOKEN#0001         a part of the messages of the entry that names the token
+    #ID                              the root: the current generation of entries, and the conversation's creation time
+    ID#GENERATION#0000000042         an entry: the messages of one append; entries are ordered by number
+    ID#GENERATION~TOKEN#0001         a part of the messages of the entry with this token
 
-An entry is written once, at a number that nobody has taken. `clear` gives the root another generation.
+An entry is written once, at a free number. `clear` sets a new generation in the root.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import AttributeValue, Item
 
 _MAX_BYTES = 950
-"""Of the 1024 of a sort key (AWS, 'Quotas in Amazon DynamoDB'), the rest is generation and number."""
+"""A sort key holds 1024 bytes (AWS, 'Quotas in Amazon DynamoDB'); the rest is for generation and number."""
 _DIGITS = 10
 ROOTS = "#"
-"""What the sort keys of all roots begin with."""
+"""The prefix of all roots' sort keys."""
 
 
 def new_token() -> str:
-    """What no other entry, edit or generation is named."""
+    """A unique token for an entry, an edit or a generation."""
     return uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A conversation: `id` as the caller has it, `token` for as long as it is not forgotten, its `generation` of entries.
+    """A conversation: the caller's `id`, a `token` that changes if it is forgotten and created again, and its `generation`.
 
-    `expires_at` is in epoch seconds, None for one that does not expire.
+    `expires_at` is in epoch seconds; None if the conversation does not expire.
     """
 
     id: str
@@ -57,9 +57,9 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry: the token of its append, of its last edit, and its messages, or how many parts they are in.
+    """An entry: the tokens of its append and its last edit, and its messages or the number of their parts.
 
-    `popped_at` (epoch seconds) is set for one whose messages were taken out again.
+    `popped_at` (epoch seconds) is set if the messages were removed by `pop`.
     """
 
     sort_key: str
@@ -73,7 +73,7 @@ class Entry:
 
     @property
     def number(self) -> int:
-        """Its place in its generation."""
+        """The entry's number in its generation."""
         return int(self.sort_key.rpartition("#")[2])
 
 
@@ -93,15 +93,15 @@ class Entries:
 
     @property
     def all_of_it(self) -> str:
-        """What the sort keys of all entries and parts begin with."""
+        """The sort key prefix of all entries and parts."""
         return f"{self._quoted}#"
 
     def generation(self, generation: str) -> str:
-        """What the sort keys of a generation's entries begin with."""
+        """The sort key prefix of a generation's entries."""
         return f"{self._quoted}#{generation}#"
 
     def generation_parts(self, generation: str) -> str:
-        """What the sort keys of a generation's parts begin with."""
+        """The sort key prefix of a generation's parts."""
         return f"{self._quoted}#{generation}~"
 
     def sort_key(self, generation: str, number: int) -> str:
@@ -116,7 +116,7 @@ class Entries:
         }
 
     def parts_prefix(self, entry: Entry) -> str:
-        """What the sort keys of an entry's parts begin with."""
+        """The sort key prefix of an entry's parts."""
         return f"{entry.sort_key.rpartition('#')[0]}~{entry.edit}#"
 
     def part_keys(self, entry: Entry) -> list[Item]:
@@ -150,26 +150,26 @@ class Entries:
         return {**key, "messages": {"B": content}, **self._expiry(expires_at)}
 
     def alive(self, now: datetime) -> Alive | None:
-        """The condition that an item's time is not over; None without a ttl."""
+        """The condition that an item has not expired; None without a ttl."""
         return Alive((self._ttl.attribute,), int(now.timestamp())) if self._ttl else None
 
     def expires_at(self, now: datetime) -> int | None:
-        """When what is written now expires, in epoch seconds; None without a ttl."""
+        """When an item written now expires, in epoch seconds; None without a ttl."""
         return int(now.timestamp()) + self._ttl.after_seconds if self._ttl else None
 
     def new_expiry(self, root: Root, now: datetime) -> tuple[str, int] | None:
-        """The attribute and the value by which a root lives on; None while half of its time is left."""
+        """The attribute and the value that extend a root's time to live; None while at least half of it is left."""
         if self._ttl is None or root.expires_at is None:
             return None
         half_over = root.expires_at - now.timestamp() < self._ttl.after_seconds / 2
         return (self._ttl.attribute, int(now.timestamp()) + self._ttl.after_seconds) if half_over else None
 
     def read_root(self, item: Item | None, now: datetime) -> Root | None:
-        """The root; None where there is none, or its time is over."""
+        """The root; None if there is none or it has expired."""
         return read_root(item, self._ttl, now)
 
     def read_entry(self, item: Item) -> Entry:
-        """The entry of an item; raises `UnreadableItemError`."""
+        """The entry in an item. Raises `UnreadableItemError`."""
         try:
             return Entry(
                 sort_key=item[SORT_KEY_OF_CONVERSATIONS]["S"],
@@ -189,12 +189,12 @@ class Entries:
 
 
 def is_over(expires_at: int | None, now: datetime) -> bool:
-    """Whether DynamoDB may remove an item at any moment."""
+    """Whether an item has expired, so DynamoDB may remove it at any time."""
     return expires_at is not None and expires_at <= now.timestamp()
 
 
 def read_root(item: Item | None, ttl: Ttl | None, now: datetime) -> Root | None:
-    """The conversation of an item; None where there is none, or its time is over."""
+    """The root in an item; None if there is no item or it has expired."""
     if item is None:
         return None
     try:
@@ -226,7 +226,7 @@ def _read_time(item: Item) -> datetime:
 
 def _unreadable() -> UnreadableItemError:
     return UnreadableItemError(
-        "An item of the table of conversations is not as this library writes it. It is left as it is.",
+        "An item of the conversations' table does not have the form that this library writes. It is left unchanged.",
         "entry",
     )
 
@@ -234,7 +234,7 @@ def _unreadable() -> UnreadableItemError:
 def _quoted(conversation_id: str) -> str:
     if not conversation_id or not isinstance(conversation_id, str):
         raise InvalidConversationIdError(
-            "A conversation's id is a str that is not empty. Check where it is taken from."
+            "A conversation's id is a non-empty str. Check where it is taken from."
         )
     try:
         quoted = quote(conversation_id, safe="@:+=,/ ")
@@ -244,6 +244,6 @@ def _quoted(conversation_id: str) -> str:
         ) from None
     if len(quoted) > _MAX_BYTES:
         raise InvalidConversationIdError(
-            f"The conversation's id has {len(quoted)} bytes in a sort key; {_MAX_BYTES} are to be had. Give a shorter one."
+            f"The conversation's id has {len(quoted)} bytes in a sort key; at most {_MAX_BYTES} are allowed. Use a shorter id."
         )
     return quoted

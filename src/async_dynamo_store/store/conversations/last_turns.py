@@ -1,4 +1,4 @@
-"""The last turns of a transcript, as many as a model may be given: cut only where a user begins to speak."""
+"""The last turns of a transcript that fit into a model's context, cut only at the start of a turn."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 from .packing import Message
 
 Fits = Callable[[list[Message]], bool]
-"""Whether so many messages are few enough."""
+"""A function that returns whether the messages fit."""
 
 
 def starts_turn(message: Message) -> bool:
-    """Whether a user speaks; what only brings the results of tools under the role `user` (Anthropic, Gemini) does not."""
+    """Whether a message is from the user; tool results with the role `user` (Anthropic, Gemini) are not."""
     return message.get("role") == "user" and not any(_results(message))
 
 
 def last_turns(
     messages: list[Message], n: int, max_bytes: int | None, max_tokens: Fits | None
 ) -> list[Message]:
-    """The longest end of the messages that has at most `n` turns, fits, and parts no tool call from its result.
+    """The most messages from the end that have at most `n` turns, fit, and keep tool calls and results together.
 
-    A turn begins with a user's message and ends before the next one's. What precedes the first is in no turn.
+    A turn begins with a user's message and ends before the next user's message. Messages before the first belong to no
+    turn.
     """
     if n < 1:
         raise ValueError(f"n is {n}; ask for one turn or more")

@@ -1,4 +1,4 @@
-"""The requests that conversations are made of: items of their table, read, put where nothing is, replaced, removed."""
+"""The requests behind conversations: reads, conditional writes and deletes of items in their table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         """Runs an operation within a time budget."""
 
         async def __call__(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
-            """What the operation gives."""
+            """The operation's result."""
             ...
 
 
@@ -32,7 +32,7 @@ _AT_ONCE = 25
 
 
 class Log:
-    """One user's items in the table of the conversations; `operate` gives an operation its time budget."""
+    """One user's items in the conversations' table; `operate` runs an operation within its time limit."""
 
     def __init__(self, client: Client, operate: Operate, table_name: str, user_key: str) -> None:
         self.operate = operate
@@ -41,19 +41,20 @@ class Log:
         self._user_key = user_key
 
     async def get(self, key: Item) -> Item | None:
-        """An item as it is now."""
+        """The current item, or None."""
         answer = await self._call("get_item", Key=key, ConsistentRead=True)
         item: Item | None = answer.get("Item")
         return item
 
     async def put(self, item: Item) -> None:
-        """Write an item over whatever is there."""
+        """Write an item unconditionally."""
         await self._call("put_item", Item=item)
 
     async def put_new(self, item: Item, token: str, expired: Alive | None = None) -> Item | None:
-        """Write an item where nothing is, and return None; else what is there, unless the token says that it is this one.
+        """Write an item if its key is free and return None; otherwise return the stored item.
 
-        With `expired`, the new item also takes the place of one whose time is over.
+        Also returns None if the stored item has the same token, because then an earlier attempt was stored. With
+        `expired`, an expired item is replaced.
         """
         expression = Expression()
         free = f"attribute_not_exists({expression.path((PARTITION_KEY_OF_CONVERSATIONS,))})"
@@ -62,16 +63,16 @@ class Log:
         return await self._put_if(item, expression, free, ("token", token))
 
     async def replace(self, item: Item, attribute: str, was: str) -> Item | None:
-        """Write an item over one whose `attribute` is as it was, and return None; else what is there now.
+        """Replace an item whose `attribute` still has the value `was` and return None; otherwise return the stored item.
 
-        What the new item has at `attribute` says whether it had been written already.
+        Also returns None if the stored `attribute` equals the new one, because then an earlier attempt was stored.
         """
         expression = Expression()
         same = f"{expression.path((attribute,))} = {expression.value({'S': was})}"
         return await self._put_if(item, expression, same, (attribute, item[attribute]["S"]), gone={})
 
     async def set_if(self, key: Item, attribute: str, value: AttributeValue, token: str) -> None:
-        """Set one attribute of the item that has the token; of another, or none, nothing is set."""
+        """Set one attribute of the item if it has this token; otherwise do nothing."""
         expression = Expression()
         update = f"SET {expression.path((attribute,))} = {expression.value(value)}"
         same = f"{expression.path(('token',))} = {expression.value({'S': token})}"
@@ -81,7 +82,7 @@ class Log:
             return
 
     async def remove(self, key: Item, token: str) -> None:
-        """Delete the item that has the token; another, or none, is left as it is."""
+        """Delete the item if it has this token; otherwise do nothing."""
         expression = Expression()
         same = f"{expression.path(('token',))} = {expression.value({'S': token})}"
         try:
@@ -90,7 +91,7 @@ class Log:
             return
 
     async def remove_all(self, keys: Iterable[Item]) -> int:
-        """Delete items, some at once, and count them."""
+        """Delete items, several concurrently, and return their number."""
         left = list(keys)
         count = len(left)
         while left:
@@ -104,7 +105,7 @@ class Log:
     async def pages(
         self, prefix: str, *, newest_first: bool = False, limit: int | None = None, keys_only: bool = False
     ) -> AsyncIterator[list[Item]]:
-        """The user's items whose sort keys begin with `prefix`, in their order, a page at a time. Each page has its own time budget."""
+        """Iterate over pages of the user's items whose sort keys begin with `prefix`. Each page has its own time limit."""
         start: Item | None = None
         while True:
             page = await self.operate(lambda: self._page(prefix, start, newest_first, limit, keys_only))  # noqa: B023 - awaited here
@@ -114,7 +115,7 @@ class Log:
                 return
 
     async def newest(self, prefix: str) -> Item | None:
-        """The last of the items whose sort keys begin with `prefix`."""
+        """The last item whose sort key begins with `prefix`, or None."""
         page = await self._page(prefix, None, newest_first=True, limit=1)
         items: list[Item] = page["Items"]
         return items[0] if items else None

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class TurnConversation:
-    """The transcript of a turn's session. What is appended is stored after the turn's user, as one entry.
+    """The transcript of a turn's session. Appended messages are stored as one entry, after the turn's user.
 
-    Nothing is stored when the handler raises, or has deleted the user. An anonymous user's conversation holds what the turn itself appends. For
-    `pop`, `clear` and `interrupted`, which write at once, there is `turn.store.conversation(user_id, id)`.
+    Nothing is stored if the handler raises or deletes the user. An anonymous user's conversation contains only the
+    messages of the turn itself. For `pop`, `clear` and `interrupted`, which write immediately, use
+    `turn.store.conversation(user_id, id)`.
     """
 
     def __init__(self, conversation: Callable[[], Conversation] | None) -> None:
@@ -25,13 +26,13 @@ class TurnConversation:
         self._appended: list[Message] = []
 
     async def append(self, messages: Sequence[Message]) -> None:
-        """Have messages stored with the turn; raises as `Conversation.append` does for what is no JSON."""
+        """Append messages, which are stored with the turn. Raises like `Conversation.append`."""
         checked = check_messages(messages)
         packed(checked)
         self._appended += checked
 
     async def messages(self, limit: int | None = None) -> list[Message]:
-        """The messages, or the last `limit` of them, oldest first, with those of this turn."""
+        """The messages, or the last `limit` of them, including those of this turn, oldest first."""
         stored = await self._find().messages(limit) if self._find else []
         every = stored + self._appended
         return every if limit is None else every[len(every) - min(limit, len(every)) :]
@@ -39,12 +40,12 @@ class TurnConversation:
     async def last_turns(
         self, n: int, *, max_bytes: int | None = None, max_tokens: Fits | None = None
     ) -> list[Message]:
-        """The last turns, as `Conversation.last_turns` gives them, with the messages of this turn."""
+        """The last turns, as in `Conversation.last_turns`, including the messages of this turn."""
         stored = await self._find().last_turns(n) if self._find else []
         return last_turns(stored + self._appended, n, max_bytes, max_tokens)
 
     async def save(self) -> None:
-        """Store what was appended."""
+        """Store the appended messages."""
         if self._appended and self._find:
             appended, self._appended = self._appended, []
             await self._find().append(appended)

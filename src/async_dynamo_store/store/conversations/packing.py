@@ -1,4 +1,4 @@
-"""The messages of one entry as an attribute value: JSON, packed where that makes it smaller."""
+"""Encodes the messages of one entry as an attribute value: JSON, compressed if that is smaller."""
 
 from __future__ import annotations
 
@@ -15,66 +15,68 @@ if TYPE_CHECKING:
     from async_dynamo_store.wire.values import AttributeValue
 
 Message = dict[str, Any]
-"""One message as the agent's framework has it: a JSON object."""
+"""One message in the format of the agent's framework: a JSON object."""
 
 PART_BYTES = 390_000
-"""What one item holds of the messages; DynamoDB's 400 KB (409,600 bytes) include keys and names."""
+"""The bytes of messages in one item. DynamoDB's 400 KB (409,600 bytes) also include keys and names."""
 _LEVEL = 6
 
 
 def check_messages(messages: Sequence[Message]) -> list[Message]:
     """The messages as a list.
 
-    Raises TypeError for what is no list of dicts, `UnsupportedValueError` for what is no JSON.
+    Raises TypeError if they are not a list of dicts, and `UnsupportedValueError` if they are not valid JSON.
     """
     if not isinstance(messages, list | tuple):
-        raise TypeError(f"give a list of messages, and not a {type(messages).__qualname__}")
+        raise TypeError(f"give a list of messages, not a {type(messages).__qualname__}")
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             raise TypeError(
-                f"a message is a dict as JSON has it; messages[{index}] is of the type {type(message).__qualname__}"
-                " (of a pydantic model, give model_dump(mode='json'))"
+                f"a message must be a dict of JSON values; messages[{index}] is of type {type(message).__qualname__}"
+                " (for a pydantic model, pass model_dump(mode='json'))"
             )
         check_json(message, f"messages[{index}]")
     return list(messages)
 
 
 def packed(messages: Sequence[Message]) -> bytes:
-    """The messages as JSON, or as its zlib stream where that is shorter.
+    """The messages as JSON, or compressed with zlib if that is shorter.
 
-    Raises `UnsupportedValueError` for what cannot be written as JSON.
+    Raises `UnsupportedValueError` for values that cannot be written as JSON.
     """
     try:
         text = json.dumps(messages, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except TypeError:
         raise UnsupportedValueError(
-            "A message holds a Decimal, which JSON has not: make a float or a str of it.", "messages"
+            "A message contains a Decimal, which JSON does not support: convert it to a float or a str.",
+            "messages",
         ) from None
     except UnicodeEncodeError:
         raise UnsupportedValueError(
-            "A message holds text that is not valid Unicode (a lone surrogate).", "messages"
+            "A message contains text that is not valid Unicode (a lone surrogate).", "messages"
         ) from None
     return min(text, zlib.compress(text, _LEVEL), key=len)
 
 
 def as_attribute(content: bytes) -> AttributeValue:
-    """Packed messages as an item holds them: JSON as text, which people can read, the rest as bytes."""
+    """Packed messages as an attribute value: JSON as readable text, compressed data as bytes."""
     return {"S": content.decode()} if _is_json(content) else {"B": content}
 
 
 def content_of(value: AttributeValue) -> bytes:
-    """The packed messages that an item holds; nothing where it holds none."""
+    """The packed messages in an attribute value; empty if it has none."""
     text: str | None = value.get("S")
     return value.get("B", b"") if text is None else text.encode()
 
 
 def unpacked(content: bytes) -> list[Message]:
-    """The messages; raises `UnreadableItemError`."""
+    """The unpacked messages. Raises `UnreadableItemError`."""
     try:
         messages: list[Message] = json.loads(content if _is_json(content) else zlib.decompress(content))
     except (ValueError, zlib.error) as error:
         raise UnreadableItemError(
-            "An entry of a conversation is not as this library writes it. It is left as it is.", "messages"
+            "An entry of a conversation does not have the form that this library writes. It is left unchanged.",
+            "messages",
         ) from error
     return messages
 

@@ -1,4 +1,4 @@
-"""Reading a conversation: its root, and its messages from the newest entry on."""
+"""Reads a conversation: its root, and its messages, newest entry first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRIES = 3
 
 
 class _PartsMissingError(Exception):
-    """The parts of an entry are not all there: it was removed after it had been read, or somebody else removed them."""
+    """Parts of an entry are missing: the entry was removed after it had been read, or another program deleted parts."""
 
 
 class Reader:
@@ -32,13 +32,13 @@ class Reader:
         self._log = log
 
     async def root(self) -> Root | None:
-        """The root as it is now; None where there is none, or its time is over."""
+        """The current root; None if there is none or it has expired."""
         return self._entries.read_root(await self._log.get(self._entries.root_key), datetime.now(UTC))
 
     async def read(self, read: Callable[[Root], Awaitable[ResultT]]) -> ResultT | None:
-        """What `read` finds in one generation; None where there is no conversation.
+        """The result of `read` for one generation; None if there is no conversation.
 
-        It is asked again when the conversation was cleared meanwhile: a half of what was there is no answer.
+        `read` is called again if the conversation was cleared meanwhile, because its result may be incomplete.
         """
         root = await self._log.operate(self.root)
         found: ResultT | None = None
@@ -55,14 +55,14 @@ class Reader:
                 return found
         if missing:
             raise UnreadableItemError(
-                "Parts of an entry of a conversation are missing. It is left as it is.", "parts"
+                "Parts of an entry of a conversation are missing. It is left unchanged.", "parts"
             ) from missing
-        raise UnavailableError("The conversation was cleared each time while it was read. Try it again.")
+        raise UnavailableError("The conversation was cleared during each attempt to read it. Try again.")
 
     async def newest_first(
         self, generation: str, limit: int | None = None
     ) -> AsyncIterator[tuple[Entry, list[Message]]]:
-        """The entries of a generation with their messages, from the newest on; `limit` is how many a page holds."""
+        """The entries of a generation with their messages, newest first; `limit` is the page size."""
         prefix = self._entries.generation(generation)
         async for page in self._log.pages(prefix, newest_first=True, limit=limit):
             for item in page:

@@ -1,4 +1,4 @@
-"""What an agent has said in a message, and how a message is cut to what was heard of it."""
+"""Finds an agent's replies, and shortens a reply to the part that the user heard."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .packing import Message
 
 
 def is_reply(message: Message) -> bool:
-    """Whether the agent says something in a message (Gemini's agent is the `model`)."""
+    """Whether a message is a reply of the agent with text (Gemini uses the role `model`)."""
     return message.get("role") in ("assistant", "model") and _has_text(message)
 
 
 def as_heard(message: Message, heard: str) -> Message:
-    """The message with no more said than was heard; a framework's own mark `interrupted` is set where it has one."""
+    """The message with its text replaced by `heard`; the framework's field `interrupted` is set if it exists."""
     key = "parts" if "parts" in message else "content"
     content = message[key]
     cut: dict[str, Any] = {**message, key: heard if isinstance(content, str) else _cut(content, heard)}
@@ -32,7 +32,7 @@ def _is_text(part: object) -> bool:
 
 
 def _cut(content: list[Any], heard: str) -> list[Any]:
-    """The parts with `heard` as the first text, and no other text."""
+    """The parts with `heard` in place of the first text; other texts are removed."""
     texts = [part for part in content if _is_text(part)]
     first = heard if isinstance(texts[0], str) else {**texts[0], "text": heard}
     kept: list[Any] = []

@@ -1,6 +1,6 @@
-"""Writing to a conversation: an entry at the next free number, an entry over another, another generation.
+"""Writes to a conversation: append an entry at the next free number, replace an entry, begin a new generation.
 
-Each function here is a part of one operation, whose time budget the caller sets.
+Each function is a part of one operation, whose time limit the caller sets.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where the next entry goes, as far as a writer knows."""
+    """The next free number, as far as a writer knows."""
 
     root: Root
     number: int
@@ -34,9 +34,10 @@ class End:
 
 @dataclass(slots=True)
 class NewEntry:
-    """What is to be appended, once, however often it is sent.
+    """An entry to append, which is stored only once even if it is sent several times.
 
-    `start` is where it was first tried to be put: what was put there and not answered is found from there on.
+    `start` is the position of the first attempt. A retry searches from there for an entry that was stored although its
+    response was lost.
     """
 
     content: bytes
@@ -47,7 +48,7 @@ class NewEntry:
 class Writer:
     """Writes to one conversation, one operation at a time (`line`), for all tasks of a store.
 
-    `forgotten`: the user was forgotten after the conversation had been given out; nothing is written any more.
+    `forgotten`: the user was forgotten after this writer was created, so nothing more is written.
     """
 
     def __init__(self, entries: Entries, log: Log, reader: Reader) -> None:
@@ -59,17 +60,17 @@ class Writer:
         self.forgotten = False
 
     def line(self) -> asyncio.Lock:
-        """The line of those who write, first come, first served; each event loop has its own."""
+        """The lock that orders the writers; each event loop has its own."""
         loop = asyncio.get_running_loop()
         if self._line is None or self._line[0] is not loop:
             self._line = loop, asyncio.Lock()
         return self._line[1]
 
     async def append(self, new: NewEntry) -> Root:
-        """Put an entry at the end; returns the root that it is under.
+        """Append an entry; return its root.
 
-        The root is read after the entry was put: only so it is sure that the entry is not in a generation that had been
-        cleared before, and not of a user who had been forgotten.
+        The root is read after the entry was stored. Only this ensures that the entry does not belong to a generation
+        that was cleared before, or to a user who was forgotten.
         """
         now = datetime.now(UTC)
         if self._is_forgotten():
@@ -92,7 +93,7 @@ class Writer:
             self._end = new.start = None
 
     async def replace(self, entry: Entry, content: bytes | None, now: datetime) -> bool:
-        """Write other messages over an entry, or take them all out; False when somebody else was first."""
+        """Replace the messages of an entry, or remove them all (None); False if another writer came first."""
         edit = new_token()
         parts = [] if content is None else _in_parts(content)
         edited = replace(
@@ -108,12 +109,12 @@ class Writer:
         return there is None
 
     async def remove(self, entry: Entry) -> None:
-        """Delete an entry, if it is still there as it was appended, and its parts."""
+        """Delete an entry and its parts, if the key still holds the same append."""
         await self._log.remove(self._entries.key(entry.sort_key), entry.token)
         await self._remove_parts(entry)
 
     async def clear(self) -> Root | None:
-        """Begin another generation; None where there is no conversation."""
+        """Begin a new generation; None if there is no conversation."""
         root = await self._reader.root()
         while root is not None:
             now = datetime.now(UTC)
@@ -146,7 +147,7 @@ class Writer:
         return 0 if newest is None else self._entries.read_entry(newest).number + 1
 
     def _go_on(self, root: Root, number: int) -> None:
-        """The next entry goes behind this one, or where this writer knows others to be."""
+        """Remember the next free number; it never decreases within a generation."""
         known = self._end.number if self._end and self._end.root.generation == root.generation else 0
         self._end = End(root, max(number, known))
 
@@ -167,8 +168,8 @@ class Writer:
         while await self._log.put_new(self._entries.entry_item(entry), new.token) is not None:
             refused += 1
             number = entry.number + 1
-            # One who has not written for a while is behind, and one who has waited for others is too. What may be there
-            # already is looked for number by number.
+            # Skip to the end if this writer's number is outdated. If an earlier attempt may have been stored, check each
+            # number instead.
             if refused > 1 and not may_be_there:
                 await pause(refused)
                 number = await self._next_number(end.root)
@@ -183,7 +184,7 @@ class Writer:
         await self._log.remove_all(self._entries.part_keys(entry))
 
     async def _kept_alive(self, root: Root, now: datetime) -> Root:
-        """The root, whose time begins again when less than half of it is left."""
+        """The root, with its time to live extended if less than half of it is left."""
         expiry = self._entries.new_expiry(root, now)
         if expiry is None:
             return root
@@ -193,7 +194,7 @@ class Writer:
 
 
 def _is_of(root: Root | None, before: Root) -> bool:
-    """Whether it is the same conversation: cleared perhaps, or over by its time, but not forgotten."""
+    """Whether this is the same conversation, which may have been cleared or expired, but not forgotten."""
     if root is None:
         return is_over(before.expires_at, datetime.now(UTC))
     return root.token == before.token
@@ -201,18 +202,18 @@ def _is_of(root: Root | None, before: Root) -> bool:
 
 def _forgotten() -> ConflictError:
     return ConflictError(
-        "The user of this conversation was forgotten meanwhile. Nothing was stored; take a new store.conversation()."
+        "The user of this conversation was forgotten meanwhile. Nothing was stored; get a new store.conversation()."
     )
 
 
 def _in_parts(content: bytes) -> list[bytes]:
-    """The content in the parts of an entry; none where one item holds it."""
+    """The content split into parts; empty if it fits into one item."""
     if len(content) <= PART_BYTES:
         return []
     return [content[start : start + PART_BYTES] for start in range(0, len(content), PART_BYTES)]
 
 
 def dead(items: list[Item], entries: Entries, root: Root) -> list[Item]:
-    """The keys of the items that are of no living generation."""
+    """The keys of the items that do not belong to the current generation."""
     living = (entries.generation(root.generation), entries.generation_parts(root.generation))
     return [item for item in items if not item[SORT_KEY_OF_CONVERSATIONS]["S"].startswith(living)]
