@@ -9,11 +9,14 @@ PYTHONS := python3.12 python3.13 python3.14
 DIST := dist
 LICENSES := docs/licenses.md
 PY := $(VENV)/bin/python
-PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 # Those of the agents' frameworks are large, and have an environment of their own.
+# Modules are compiled once, when they are first used, and not again in each of the many processes of the tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 COMMA := ,
 OF_EXTRAS := asgi cli embedded fastapi lambda otel testing
 EXTRAS := $(addprefix --extra ,$(OF_EXTRAS))
@@ -30,8 +33,8 @@ help: ## what can be made
 demo: $(VENV)/demo.stamp ## a skill that remembers its users, on an embedded DynamoDB
 	@$(VENV)/bin/async-dynamo-store demo
 
-test: $(VENV)/dev.stamp engines ## the whole suite on every engine, with coverage
-	$(PY) -m pytest --cov $(ARGS)
+test: $(VENV)/dev.stamp engines ## the whole suite on every engine; ARGS=--cov measures coverage, as .ci/run does
+	$(PY) -m pytest $(ARGS)
 
 test-fast: $(VENV)/dev.stamp engines ## for the loop of editing: one engine, no servers, no faults, few examples
 	$(PY) -m pytest --one-engine --hypothesis-profile=few --ignore=tests/faults --ignore=tests/fast --ignore=tests/asgi -m "not server and not soak and not interop and not packaging" $(ARGS)

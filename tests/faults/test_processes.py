@@ -1,4 +1,4 @@
-"""Eight processes change the same users: what was acknowledged is what is stored."""
+"""Many processes change the same users: what was acknowledged is what is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.soak import some
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
 
-PROCESSES = 8
+MOST_PROCESSES = 8
 QUICK = [fault for fault in Fault if fault not in {Fault.slow_answer, Fault.slow_request, Fault.late_request}]
 
 pytestmark = [pytest.mark.engines("dynamodb-local"), pytest.mark.no_cover]
@@ -28,18 +28,18 @@ pytestmark = [pytest.mark.engines("dynamodb-local"), pytest.mark.no_cover]
 @pytest.fixture(scope="module")
 def pool(small_ca_bundle: None) -> Iterator[ProcessPoolExecutor]:
     """The processes; their start is most of what a short run takes."""
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(MOST_PROCESSES, get_context("spawn")) as pool:
         yield pool
 
 
 async def run_processes(
-    pool: ProcessPoolExecutor, turns: int, aws_config: dict[str, str], table_name: str
+    pool: ProcessPoolExecutor, processes: int, turns: int, aws_config: dict[str, str], table_name: str
 ) -> list[Told]:
     """What each of the processes was told of its turns."""
     loop = asyncio.get_running_loop()
     calls = [
         loop.run_in_executor(pool, run_turns, process, turns, aws_config, table_name)
-        for process in range(PROCESSES)
+        for process in range(processes)
     ]
     return await asyncio.gather(*calls)
 
@@ -61,30 +61,32 @@ async def check_sums(users: UsersTable, told: list[Told]) -> None:
                 assert data["last"][f"of {number}"] == process.last[user_id]
 
 
-@pytest.mark.parametrize("turns", some([100, 5000], 100))
+@pytest.mark.parametrize("run", some([(4, 100), (MOST_PROCESSES, 5000)], (4, 100)))
 async def test_what_was_acknowledged_is_stored(
-    turns: int, pool: ProcessPoolExecutor, users: UsersTable, aws_config: dict[str, str]
+    run: tuple[int, int], pool: ProcessPoolExecutor, users: UsersTable, aws_config: dict[str, str]
 ) -> None:
-    told = await run_processes(pool, turns, aws_config, users.name)
+    processes, turns = run
+    told = await run_processes(pool, processes, turns, aws_config, users.name)
 
-    assert sum(process.done.total() for process in told) == PROCESSES * turns
+    assert sum(process.done.total() for process in told) == processes * turns
     await check_sums(users, told)
 
 
-@pytest.mark.parametrize("turns", some([50, 1000], 50))
+@pytest.mark.parametrize("run", some([(4, 50), (MOST_PROCESSES, 1000)], (4, 50)))
 async def test_what_was_acknowledged_on_a_bad_network_is_stored(
-    turns: int,
+    run: tuple[int, int],
     pool: ProcessPoolExecutor,
     users: UsersTable,
     proxied_aws_config: dict[str, str],
     proxy: FaultProxy,
 ) -> None:
     """One request of six fails."""
+    processes, turns = run
     chance = random.Random(turns)
     proxy.fail(None, lambda: chance.choice(QUICK) if chance.random() < 1 / 6 else None, times=math.inf)
 
-    told = await run_processes(pool, turns, proxied_aws_config, users.name)
+    told = await run_processes(pool, processes, turns, proxied_aws_config, users.name)
 
     assert {exchange.fault for exchange in proxy.log} == {None, *QUICK}
-    assert sum(process.done.total() for process in told) > PROCESSES * turns / 2
+    assert sum(process.done.total() for process in told) > processes * turns / 2
     await check_sums(users, told)

@@ -1,4 +1,4 @@
-"""The plugin as pytest finds it, in runs of their own: the example, and a run that does not use it."""
+"""The plugin as pytest finds it, in runs of their own: the examples, and a run that does not use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.pytest_runs import passed, run_pytest
 pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "tested_skill"
+EXAMPLES = ROOT / "examples"
+TESTED = [EXAMPLES / name for name in ("lambda", "phone_agent", "tested_skill")]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 HEAVY = ("aioboto3", "boto3", "botocore", "moto", "pydantic", "async_dynamo_store.store")
 
@@ -25,9 +26,12 @@ def test_pytest_finds_the_plugin() -> None:
     assert entry.value == "async_dynamo_store.testing.plugin"
 
 
-def test_the_example_passes_under_xdist() -> None:
-    tests = re.findall(r"^async def test_", (EXAMPLE / "test_skill.py").read_text("utf-8"), re.MULTILINE)
-    assert passed(run_pytest(EXAMPLE, "--numprocesses=2")) == len(tests) + 1  # one is for two platforms
+def test_the_examples_pass_under_xdist() -> None:
+    """In one run, since the start takes longer than the tests."""
+    sources = [path.read_text("utf-8") for example in TESTED for path in example.glob("test_*.py")]
+    tests = sum(source.count("\nasync def test_") for source in sources)
+    run = run_pytest("-c", TESTED[0] / "pytest.ini", "--rootdir", EXAMPLES, "--numprocesses=2", *TESTED)
+    assert passed(run) == tests + 1  # one is for two platforms
 
 
 def test_a_run_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
