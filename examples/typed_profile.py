@@ -1,6 +1,6 @@
-"""A store with typed users: `user.data` is a pydantic model, and stays one through every release of it.
+"""A store with typed users: `user.data` is a pydantic model, which also reads data of earlier releases.
 
-Run it with `python examples/typed_profile.py`; it uses a database inside this process.
+Run it with `python examples/typed_profile.py`. It uses a database inside this process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TABLE = {"type": "embedded", "tableName": "TypedProfiles"}
 
 
 class Profile(BaseModel):
-    """Every field has a default, since a new user has stored nothing."""
+    """Every field has a default, since nothing is stored for a new user."""
 
     first_name: str = ""
     score: int = 0
@@ -27,7 +27,7 @@ class Profile(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def from_the_first_release(cls, stored: dict[str, Any]) -> dict[str, Any]:
-        """It stored one name. The new field is only taken from it while nothing newer is stored."""
+        """Read the `name` that the first release stored, unless `first_name` is already stored."""
         if "name" in stored:
             return {"first_name": stored["name"].split()[0]} | stored
         return stored

@@ -1,6 +1,8 @@
-"""A LiveKit agent that greets a caller whose last call was cut off, with a scripted model and without a room.
+"""A LiveKit agent that continues a caller's previous call, with a scripted model and without a room.
 
-python examples/agents/livekit_call.py
+Run it with
+
+    python examples/agents/livekit_call.py
 """
 
 import asyncio
@@ -21,7 +23,7 @@ class Assistant(Agent):
 
 
 class Scripted(llm.LLM):
-    """Says one line after another; a real app has one of LiveKit's models here."""
+    """Says one line after another. A real app uses one of LiveKit's models here."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__()

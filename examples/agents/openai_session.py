@@ -1,6 +1,8 @@
-"""An agent of the OpenAI Agents SDK that remembers its user, with a scripted model instead of OpenAI's.
+"""An OpenAI Agents SDK agent that remembers its user, with a scripted model instead of OpenAI's.
 
-python examples/agents/openai_session.py
+Run it with
+
+    python examples/agents/openai_session.py
 """
 
 import asyncio

@@ -1,6 +1,8 @@
-"""A Pipecat pipeline whose calls are stored, with a scripted model and typed words in place of speech.
+"""A Pipecat pipeline whose calls are stored, with a scripted model, and with text instead of speech.
 
-python examples/agents/pipecat_call.py
+Run it with
+
+    python examples/agents/pipecat_call.py
 """
 
 import asyncio
@@ -26,7 +28,7 @@ from async_dynamo_store.integrations.pipecat import ConversationProcessor, Pipec
 
 
 class Scripted(FrameProcessor):
-    """Says one line after another, ; a real app has one of Pipecat's models here."""
+    """Says one line after another. A real app uses one of Pipecat's models here."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """An Alexa skill on any ASGI server: `ALEXA_SKILL_ID=amzn1.ask.skill.… uvicorn skill:app`.
 
-Its users are in the table that VOICE_DB_TABLE_NAME names; without it, in a database inside this process. With
-VERIFY=off it answers requests that Alexa has not signed, for development.
+Its users are stored in the table VOICE_DB_TABLE_NAME, or without this variable in a database inside this process. With
+VERIFY=off, it also answers requests that Alexa has not signed, for development.
 """
 
 from __future__ import annotations

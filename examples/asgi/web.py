@@ -1,9 +1,9 @@
-"""A FastAPI app whose endpoints have the user at hand: `uvicorn web:app`, then
+"""A FastAPI app whose endpoints receive the current user. Run `uvicorn web:app`, then
 
     curl -X POST localhost:8000/points/10 -H "X-User: anna"
     curl localhost:8000/points -H "X-User: anna"
 
-Whoever says that they are Anna is Anna here; an app of yours takes the id from its own login.
+This example trusts the `X-User` header. A real app takes the user id from its own login.
 """
 
 from __future__ import annotations

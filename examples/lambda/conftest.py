@@ -2,4 +2,4 @@ from __future__ import annotations
 
 import os
 
-os.environ["VOICE_DB_TABLE_NAME"] = "Users"  # in AWS Lambda, template.yaml sets it
+os.environ["VOICE_DB_TABLE_NAME"] = "Users"  # template.yaml sets it on AWS Lambda

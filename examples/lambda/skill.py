@@ -1,11 +1,11 @@
-"""An Alexa skill in AWS Lambda that remembers its users' names and counts their visits. `template.yaml` deploys it."""
+"""An Alexa skill on AWS Lambda that remembers its users' names and counts their visits. Deploy it with `template.yaml`."""
 
 from __future__ import annotations
 
 from async_dynamo_store import DynamoDbSettings, Turn, VoiceApp
 from async_dynamo_store.integrations.aws_lambda import lambda_handler
 
-app = VoiceApp({"db": DynamoDbSettings()})  # VOICE_DB_... in template.yaml
+app = VoiceApp({"db": DynamoDbSettings()})  # reads the VOICE_DB_... variables set in template.yaml
 
 
 @app.launch

@@ -1,4 +1,4 @@
-"""A phone line that remembers its callers between calls, behind Twilio Voice. Its tests are beside it."""
+"""A phone agent for Twilio Voice that remembers its callers between calls. Its tests are in the same folder."""
 
 import os
 from typing import Any
@@ -20,7 +20,7 @@ app = VoiceApp(
 
 
 async def reply_to(messages: list[dict[str, Any]]) -> str:
-    """The place of a language model: it is given the messages, and says what comes next."""
+    """Return the next reply to the messages. Call your language model here."""
     questions = [message["content"] for message in messages if message["role"] == "user"]
     if len(questions) > 1:
         return f"I am on it. Before that you asked: {questions[-2]}"
@@ -54,7 +54,7 @@ async def talk(turn: Turn) -> None:
 
 
 async def last_call(turn: Turn) -> list[dict[str, Any]]:
-    """What was said at the end of the caller's last call, before this one."""
+    """Return the last messages of the caller's previous call."""
     if not turn.user.is_anonymous:
         async for conversation in turn.store.conversations(turn.user.id):
             if conversation.id != turn.request.session_id:

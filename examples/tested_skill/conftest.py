@@ -11,6 +11,6 @@ from .skill import app
 
 @pytest.fixture
 async def alexa(voice_db: VoiceDb) -> AsyncIterator[Alexa]:
-    """A user of Alexa who has never played: the database is empty."""
+    """An Alexa user who has never played; the database is empty."""
     async with Alexa(app) as alexa:
         yield alexa

@@ -1,6 +1,6 @@
-"""A quiz for Alexa and for the phone, whose tests are beside it: `pytest examples/tested_skill`.
+"""A quiz for voice platforms, with its own tests: `pytest examples/tested_skill`.
 
-Players who have not played for a year are forgotten.
+Players are deleted if they have not played for a year.
 """
 
 from __future__ import annotations

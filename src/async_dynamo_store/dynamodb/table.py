@@ -37,11 +37,11 @@ _LAST_POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """What `ensure_table` found.
+    """The result of `ensure_table`.
 
-    `created`: this call made the table. `ttl`: the attribute of the configuration by which DynamoDB expires items; None
-    without one, or where that could not be switched on or found out, which the log then says. `conversations` is the
-    table of the transcripts, None where `conversations` is not set.
+    `created`: whether this call created the table. `ttl`: the attribute of the table's time to live; None if none is
+    configured, or if it could not be switched on or checked (the log says why). `conversations`: the conversations'
+    table; None if `conversations` is not configured.
     """
 
     name: str
@@ -242,7 +242,7 @@ class Table:
                 raise TableMismatchError(
                     f"The table {self._definition.name!r} has {'no index' if has is None else 'the index'}"
                     f" {index.index_name!r}{'' if has is None else f' with the key {has}'}; the configuration asks for"
-                    f" {wanted}. Create the index, or set global_secondary_indexes to what the table has."
+                    f" {wanted}. Create the index, or set global_secondary_indexes to match the table."
                 )
 
     def _check(self, described: dict[str, Any], cause: Exception | None = None) -> None:

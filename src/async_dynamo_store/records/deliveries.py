@@ -16,7 +16,7 @@ from async_dynamo_store.wire.values import Item, ItemPath
 
 _SEEN: ItemPath = (ATTRIBUTE, "seen")
 _REMEMBERED = 20
-"""Enough ids: a platform redelivers an unanswered message soon, rarely after more than a few other messages."""
+"""The number of remembered ids. A platform redelivers an unanswered message soon, rarely after many other messages."""
 
 
 def note(delivery_id: str) -> Prepend:

@@ -286,8 +286,8 @@ class AsyncDynamoStore(Generic[DataT]):
         ValueError for an index that is not in `global_secondary_indexes`. `on_unreadable` as for `scan`.
 
         If an index holds only some attributes (KEYS_ONLY, INCLUDE), the complete items are read from the table.
-        Needs the permissions `dynamodb:Query` on the index and `dynamodb:DescribeTable`, which says what the index
-        holds, or else `dynamodb:BatchGetItem`.
+        Needs the permissions `dynamodb:Query` on the index and `dynamodb:DescribeTable`, to see which attributes the
+        index holds. Needs `dynamodb:BatchGetItem` for such an index, and if DescribeTable is not allowed.
         """
         names = [each.index_name for each in self.config.global_secondary_indexes]
         if index not in names:

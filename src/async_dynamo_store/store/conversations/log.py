@@ -65,7 +65,8 @@ class Log:
     async def replace(self, item: Item, attribute: str, was: str) -> Item | None:
         """Replace an item whose `attribute` still has the value `was` and return None; otherwise return the stored item.
 
-        Also returns None if the stored `attribute` equals the new one, because then an earlier attempt was stored.
+        Returns `{}` if there is no item. Also returns None if the stored `attribute` equals the new one, because then an
+        earlier attempt was stored.
         """
         expression = Expression()
         same = f"{expression.path((attribute,))} = {expression.value({'S': was})}"
