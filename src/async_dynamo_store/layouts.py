@@ -21,17 +21,17 @@ from .errors import UnreadableItemError
 LayoutName = Literal["jovo4", "jovo3", "jovo1", "ask-sdk"]
 
 ItemPath = tuple[str, ...]
-"""The place of a part of the record in an item."""
+"""The path of a part of the record in an item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the parts of a record are in an item; a part with no path has no place in this layout.
+    """Where the parts of a record are in an item; a part without a path is not stored in this layout.
 
-    - `partition_key`: the attribute of the partition key, where the configuration names no other.
+    - `partition_key`: the default partition key attribute.
     - `attributes`: all attributes at the item's root that the layout uses.
     - `session_data`, `session_updated_at`, `session_created_at`: the members of the map at `session`.
-    - `untimed_session_is_over`: a stored session without a time has ended.
+    - `untimed_session_is_over`: whether a stored session without a time has ended.
     """
 
     partition_key: str = "userId"
@@ -48,20 +48,20 @@ class Layout:
     meta_data: ItemPath | None = None
 
     def check(self, item: Container[str]) -> None:
-        """Raises `UnreadableItemError` for an item that another layout has written."""
+        """Raise `UnreadableItemError` if `item` was written with another layout."""
         if self.data[0] in item:
             return
         for name, attribute in _DATA_ATTRIBUTES:
             if attribute in item:
                 column = f" and attributes_column={attribute!r}" if name == "ask-sdk" else ""
                 raise UnreadableItemError(
-                    f"the stored item has the attribute {attribute!r}, as the layout {name!r} writes it, and"
-                    f" none of this layout's ({self.data[0]!r}). The item is left as it is: set layout={name!r}{column}",
+                    f"the stored item has the attribute {attribute!r} of the layout {name!r}, and not"
+                    f" {self.data[0]!r} of the configured layout. The item is unchanged: set layout={name!r}{column}",
                     attribute,
                 )
 
     def with_attributes_column(self, name: str | None) -> Layout:
-        """The layout with the user's data in another attribute, as each ASK SDK lets its user name it."""
+        """The layout with the user's data in the attribute `name`, which each ASK SDK lets its user choose."""
         return replace(self, data=(name,), attributes=frozenset({name})) if name else self
 
 
@@ -83,7 +83,7 @@ LAYOUTS: Mapping[LayoutName, Layout] = {
         session_data="$data",
         session_updated_at="lastUpdatedAt",
         session_created_at=None,
-        untimed_session_is_over=True,  # at a `tell`, Jovo v3 removes the time
+        untimed_session_is_over=True,  # Jovo v3 removes the time on a `tell`
         history=("userData", "context", "prev"),
         meta_data=("userData", "metaData"),
         created_at=("userData", "metaData", "createdAt"),
@@ -103,4 +103,4 @@ _DATA_ATTRIBUTES: tuple[tuple[LayoutName, str], ...] = (
     *((name, layout.data[0]) for name, layout in LAYOUTS.items()),
     ("ask-sdk", "mapAttr"),
 )
-"""Where each framework keeps a user's data; `mapAttr` is that of version 1 of the ASK SDK for Node."""
+"""The attribute of a user's data in each layout. Version 1 of the ASK SDK for Node uses `mapAttr`."""

@@ -473,7 +473,7 @@ def test_keys_with_a_platform_lose_it(aws_config: Aws, table_name: str) -> None:
 def test_a_layout_that_does_not_fit_the_settings(table_name: str) -> None:
     Path("a.json").write_text('{"ttl": {"attribute": "attributes", "after_seconds": 9}}')
     failed = invoke("copy", "--config", "a.json", "--to", "Other", "--to-layout", "ask-sdk", exit_code=2)
-    assert "the attribute 'attributes' has its own use in the layout 'ask-sdk'" in failed.output
+    assert "the attribute 'attributes' is reserved by the layout 'ask-sdk'" in failed.output
     Path("b.json").write_text('{"layout": "jovo4"}')
     assert "table_name: Field required" in invoke("copy", "--to-config", "b.json", exit_code=2).output
 
