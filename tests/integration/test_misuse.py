@@ -58,11 +58,11 @@ async def test_a_handler_may_return_what_is_no_answer(make_app: MakeApp) -> None
 @pytest.mark.parametrize(
     ("verify", "message"),
     [
-        ("on", "verify is a list of verifiers, or \"off\" for development, and not 'on'"),
-        ([], "verify needs a verifier for each platform"),
-        (SECRET, "verify is a list of verifiers"),
-        (["alexa"], "'alexa' is no verifier"),
-        ([SharedSecret], "is no verifier|is a list of verifiers"),
+        ("on", "verify must be a list of verifiers, or \"off\" for development, not 'on'"),
+        ([], "verify is empty: add a verifier for each platform"),
+        (SECRET, "verify must be a list of verifiers"),
+        (["alexa"], "'alexa' is not a verifier"),
+        ([SharedSecret], "is not a verifier|must be a list of verifiers"),
     ],
     ids=["on", "none", "one", "a name", "a class"],
 )
@@ -72,7 +72,7 @@ def test_what_is_no_list_of_verifiers(verify: Any, message: str) -> None:
 
 
 def test_a_health_path_begins_with_a_slash() -> None:
-    with pytest.raises(ValueError, match=r"begins with a slash.*'health'"):
+    with pytest.raises(ValueError, match=r"must begin with a slash.*'health'"):
         lambda_handler(VoiceApp(), health_path="health")
 
 
