@@ -172,7 +172,7 @@ async def test_a_user_who_cannot_be_saved_ends_no_call(
         call.user.data["when"] = object()
         call.recorder.record(says("1"))
     assert await texts(call.conversation) == ["1"]
-    assert "Storing the user has failed" in caplog.text
+    assert "Storing the user failed" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
 
 
