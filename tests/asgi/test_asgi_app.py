@@ -402,7 +402,7 @@ async def test_a_client_that_leaves_later_has_its_turn_stored(
 async def test_what_is_no_http() -> None:
     connection = Connection(unverified(), {"type": "websocket"}, {"type": "websocket.connect"})
     assert await connection.run() == [{"type": "websocket.close"}]
-    with pytest.raises(ValueError, match="does not support the scope type .gopher"):
+    with pytest.raises(ValueError, match="does not support the scope type 'gopher'"):
         await Connection(unverified(), {"type": "gopher"}).run()
 
 
