@@ -44,7 +44,7 @@ _FIELD = re.compile(r"\.?(?:[A-Za-z_]\w{0,39}(?=[.\[]|$))?(?:\[\d+\])*", re.ASCI
 
 
 def shown_path(path: str) -> str:
-    """A path as a message shows it: the layout's part, the first key below it where it looks like a field, and indexes."""
+    """The path for a message: the layout's part, the first key below it if that looks like a field, and indexes."""
     part = _PARTS_OF_THE_LAYOUTS.match(path)
     field = _FIELD.match(path, part.end() if part else 0)
     end = field.end() if field else 0
@@ -67,7 +67,7 @@ class InvalidUserIdError(StoreError):
 
 
 class InvalidConversationIdError(StoreError):
-    """The conversation's id cannot be in a DynamoDB sort key: empty, no string, or too long (950 bytes, percent-encoded)."""
+    """The conversation id cannot be part of a DynamoDB sort key: empty, not a string, or over 950 bytes percent-encoded."""
 
 
 class UnknownRequestError(StoreError):

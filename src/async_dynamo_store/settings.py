@@ -14,7 +14,7 @@ from .config import DynamoDbConfig, TableName
 def _named(value: object) -> object:
     if value == "":
         raise ValueError(
-            "no table is named: set VOICE_DB_TABLE_NAME in the environment or .env, or give table_name"
+            "no table is named: set VOICE_DB_TABLE_NAME in the environment or .env, or pass table_name"
         )
     return value
 
@@ -33,7 +33,7 @@ class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportI
         extra="forbid",
     )
 
-    # A default, so that type checkers let a call without arguments pass; the validator refuses it.
+    # The default lets type checkers accept a call without arguments; the validator rejects it.
     table_name: Annotated[TableName, BeforeValidator(_named), Field(validate_default=True)] = ""
 
     @model_validator(mode="before")

@@ -112,7 +112,7 @@ async def test_the_user_of_a_run_is_found_in_its_context(store: AsyncDynamoStore
     for user in ("ada", "bob"):
         first, _ = await store.conversation(user, "1").messages()
         assert first["content"] == f"I am {user}"
-    with pytest.raises(StoreError, match="found in the context of a run"):
+    with pytest.raises(StoreError, match="function of a run's context"):
         await session.get_items()
 
 

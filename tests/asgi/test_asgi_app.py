@@ -96,22 +96,27 @@ async def test_the_turn_is_stored_when_the_answer_comes(skill: VoiceApp[Any], st
         (CORE, "", 415, "Send application/json"),
         (CORE, "text/plain", 415, "Send application/json"),
         (CORE, "multipart/form-data; boundary=x", 415, "Send application/json"),
-        (CORE, "application/x-www-form-urlencoded", 400, "no request of a voice platform"),
-        (b"", "application/json", 400, "no JSON"),
-        (b"{", "application/json", 400, "no JSON"),
-        (CORE[:-1], "application/json", 400, "no JSON"),
-        (b'{"a": NaN}', "application/json", 400, "no JSON"),
-        (b'{"a": "\xff"}', "application/json", 400, "no JSON"),
-        (b"[" * 10_000, "application/json", 400, "no JSON"),
-        (b'{"a":' * 900 + b"1" + b"}" * 900, "application/json", 400, "no request of a voice platform"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "application/json", 400, "no JSON"),
-        (b"{}", "application/json", 400, "no request of a voice platform"),
-        (b"[1, 2]", "application/json", 400, "no request of a voice platform"),
-        (b"null", "application/json", 400, "no request of a voice platform"),
-        (b"a=\xff", "application/x-www-form-urlencoded", 400, "no form"),
-        (b"a=%ff", "application/x-www-form-urlencoded", 400, "no form"),
-        (b"&a=1" * 2000, "application/x-www-form-urlencoded", 400, "no form"),
-        (b"", "application/x-www-form-urlencoded", 400, "no request of a voice platform"),
+        (CORE, "application/x-www-form-urlencoded", 400, "not a request of a supported voice platform"),
+        (b"", "application/json", 400, "not JSON"),
+        (b"{", "application/json", 400, "not JSON"),
+        (CORE[:-1], "application/json", 400, "not JSON"),
+        (b'{"a": NaN}', "application/json", 400, "not JSON"),
+        (b'{"a": "\xff"}', "application/json", 400, "not JSON"),
+        (b"[" * 10_000, "application/json", 400, "not JSON"),
+        (
+            b'{"a":' * 900 + b"1" + b"}" * 900,
+            "application/json",
+            400,
+            "not a request of a supported voice platform",
+        ),
+        (b'{"a": ' + b"9" * 5000 + b"}", "application/json", 400, "not JSON"),
+        (b"{}", "application/json", 400, "not a request of a supported voice platform"),
+        (b"[1, 2]", "application/json", 400, "not a request of a supported voice platform"),
+        (b"null", "application/json", 400, "not a request of a supported voice platform"),
+        (b"a=\xff", "application/x-www-form-urlencoded", 400, "not a form"),
+        (b"a=%ff", "application/x-www-form-urlencoded", 400, "not a form"),
+        (b"&a=1" * 2000, "application/x-www-form-urlencoded", 400, "not a form"),
+        (b"", "application/x-www-form-urlencoded", 400, "not a request of a supported voice platform"),
         (b" " * 1_048_577, "application/json", 413, "1048576 bytes"),
         (CORE + b" " * (1_048_576 - len(CORE)), "application/json", 200, None),
     ],
@@ -174,7 +179,7 @@ async def test_what_has_no_verifier_is_refused(caplog: pytest.LogCaptureFixture)
     async with client(app) as http:
         response = await http.post("/", json=sample("alexa/launch"))
     assert (response.status_code, response.json()) == (403, {"error": "This request could not be verified."})
-    assert "Refused a request (alexa): it has no verifier" in caplog.text
+    assert "Refused a request (alexa): the platform has no verifier" in caplog.text
 
 
 async def test_each_platform_meets_its_own_verifier(caplog: pytest.LogCaptureFixture) -> None:
@@ -246,7 +251,7 @@ async def test_verification_off_is_logged(caplog: pytest.LogCaptureFixture) -> N
 def test_verification_has_to_be_decided() -> None:
     with pytest.raises(TypeError, match="verify"):
         AsgiApp(counting_skill(None))  # type: ignore[call-arg]  # what is wrong is the test
-    with pytest.raises(ValueError, match="needs a verifier"):
+    with pytest.raises(ValueError, match="add a verifier"):
         AsgiApp(counting_skill(None), verify=[])
     with pytest.raises(ValueError, match="messenger has two verifiers"):
         AsgiApp(counting_skill(None), verify=[MESSENGER, MESSENGER, MessengerVerifier("x", verify_token="y")])
@@ -254,7 +259,9 @@ def test_verification_has_to_be_decided() -> None:
 
 def test_a_platform_that_there_is_not_is_told() -> None:
     secret = SharedSecret("dialogflow", header="x", secret="y")  # type: ignore[arg-type]  # what is wrong is the test
-    with pytest.raises(ValueError, match=r"no platform 'dialogflow'; there are alexa, .*dialogflow-es"):
+    with pytest.raises(
+        ValueError, match=r"no platform 'dialogflow'; the platforms are alexa, .*dialogflow-es"
+    ):
         AsgiApp(counting_skill(None), verify=[secret])
 
 
@@ -333,7 +340,7 @@ async def test_a_database_that_is_down(skill: VoiceApp[Any], proxy: FaultProxy) 
     async with client(unverified(skill)) as http:
         response = await http.post("/", content=CORE, headers={"content-type": "application/json"})
     assert response.status_code == 503
-    assert response.json() == {"error": "The database cannot be reached. Try again later."}
+    assert response.json() == {"error": "The database is unavailable. Try again later."}
 
 
 async def test_a_user_id_that_cannot_be_stored(skill: VoiceApp[Any]) -> None:
@@ -395,7 +402,7 @@ async def test_a_client_that_leaves_later_has_its_turn_stored(
 async def test_what_is_no_http() -> None:
     connection = Connection(unverified(), {"type": "websocket"}, {"type": "websocket.connect"})
     assert await connection.run() == [{"type": "websocket.close"}]
-    with pytest.raises(ValueError, match="does not speak gopher"):
+    with pytest.raises(ValueError, match="does not support the scope type 'gopher'"):
         await Connection(unverified(), {"type": "gopher"}).run()
 
 

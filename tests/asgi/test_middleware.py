@@ -141,7 +141,7 @@ async def test_a_client_that_leaves_before_the_endpoint_has_ended(
     await connection.run()
     is_seen = left and reads_its_body  # a body that nobody reads hides what comes behind it
     assert await store.exists("u1") is not is_seen
-    assert ("A client left" in caplog.text) is is_seen
+    assert ("A client disconnected" in caplog.text) is is_seen
 
 
 class Passing(BaseHTTPMiddleware):
@@ -284,7 +284,7 @@ async def test_a_database_that_is_down(store: Store, proxy: FaultProxy, operatio
         response = await http.post("/")
     assert (response.status_code, response.json()) == (
         503,
-        {"error": "The database cannot be reached. Try again later."},
+        {"error": "The database is unavailable. Try again later."},
     )
     assert later == []
 

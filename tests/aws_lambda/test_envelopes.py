@@ -128,17 +128,17 @@ def test_several_messages_in_one_request(handler: LambdaHandler) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "error"),
     [
-        (None, "application/json", 400, "The body is no JSON."),
-        ("", "application/json", 400, "The body is no JSON."),
-        ("{", "application/json", 400, "The body is no JSON."),
-        ("[" * 10_000, "application/json", 400, "The body is no JSON."),
+        (None, "application/json", 400, "The body is not JSON."),
+        ("", "application/json", 400, "The body is not JSON."),
+        ("{", "application/json", 400, "The body is not JSON."),
+        ("[" * 10_000, "application/json", 400, "The body is not JSON."),
         ("[[],{}" + ",[]" * 50_000 + "]", "application/json", 400, "more than 50000 objects and lists"),
-        ('{"CallSid": NaN}', "application/json", 400, "The body is no JSON."),
-        ('"\ud800"', "application/json", 400, "The body is no JSON."),
-        ("[]", "application/json", 400, "no request of a voice platform known here"),
-        ("{}", "application/json", 400, "no request of a voice platform known here"),
-        ("a=%ff", FORM, 400, "The body is no form."),
-        ("a=1", FORM, 400, "no request of a voice platform known here"),
+        ('{"CallSid": NaN}', "application/json", 400, "The body is not JSON."),
+        ('"\ud800"', "application/json", 400, "The body is not JSON."),
+        ("[]", "application/json", 400, "not a request of a supported voice platform"),
+        ("{}", "application/json", 400, "not a request of a supported voice platform"),
+        ("a=%ff", FORM, 400, "The body is not a form."),
+        ("a=1", FORM, 400, "not a request of a supported voice platform"),
         ("{}", "text/plain", 415, "Send application/json"),
         ("{}", "", 415, "Send application/json"),
     ],
@@ -197,7 +197,7 @@ def test_unverified_requests_are_mentioned_once(
     handler: LambdaHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     def warnings() -> int:
-        return caplog.text.count("Requests over HTTP are not verified here")
+        return caplog.text.count("HTTP requests are not verified")
 
     caplog.set_level(logging.WARNING)
     handler(intent("Hello"))
@@ -218,8 +218,8 @@ def test_verified_requests(make_handler: MakeHandler, caplog: pytest.LogCaptureF
         403,
         {"error": "This request could not be verified."},
     )
-    assert "Refused a request (alexa): it has no verifier" in caplog.text
-    assert "not verified here" not in caplog.text
+    assert "Refused a request (alexa): the platform has no verifier" in caplog.text
+    assert "not verified" not in caplog.text
     assert spoken(handler(intent("Hello"))) == "Hello &amp; anna"
 
 

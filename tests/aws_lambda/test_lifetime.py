@@ -143,7 +143,7 @@ def test_a_client_that_cannot_be_made_is_left_to_the_first_turn(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     handler = made(VoiceApp({"db": {"table_name": "Users", "aws_config": {"profile": "absent"}}}))
-    assert "The first request has to try again to make the client" in caplog.text
+    assert "The client could not be created; the first request will try again" in caplog.text
     with pytest.raises(CredentialsError):
         handler(intent("Score"))
 

@@ -195,7 +195,7 @@ async def test_no_more_tries_than_max_attempts(server: Recorder) -> None:
 async def test_an_answer_that_is_not_dynamodbs_is_no_new_user(server: Recorder) -> None:
     server.answers = [lambda _: web.Response(text="<html>", content_type="text/html")] * 3
     async with opened(server.url) as store:
-        with pytest.raises(UnavailableError, match="not from DynamoDB"):
+        with pytest.raises(UnavailableError, match="is not from DynamoDB"):
             await store.load("ada")
 
 

@@ -99,7 +99,7 @@ class TestOnATable:
     def test_show_of_an_unknown_user_fails(self, table_name: str) -> None:
         shown = self.invoke("show", "nobody", "--table", table_name)
         assert shown.exit_code == 1
-        assert shown.output == "Nothing is stored of this user.\n"
+        assert shown.output == "Nothing is stored for this user.\n"
 
     def test_an_error_is_one_sentence(self, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VOICE_DB_CREATE_TABLE_ON_INIT", "false")

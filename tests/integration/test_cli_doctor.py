@@ -62,7 +62,7 @@ def test_all_is_well(table_name: str, aws_config: dict[str, str], monkeypatch: p
     assert checks["credentials"] == "from aws_config"
     assert checks["region"] == "eu-west-1"
     assert checks["endpoint"] == aws_config["endpoint_url"]
-    assert checks["fast path"] == "open"
+    assert checks["fast path"] == "in use"
     assert aws_config["secret_access_key"] not in json.dumps(report)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("async_dynamo_store.cli.doctor.surroundings._SLOW_SECONDS", 0)
@@ -220,7 +220,9 @@ def test_doctor_of_a_closed_fast_path_and_of_no_credentials(
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__ENDPOINT_URL", "http://127.0.0.1:9/path")
     monkeypatch.setenv("VOICE_DB_TIMEOUT_SECONDS", "1")
     checks = {check["name"]: check for check in invoke_json("doctor", exit_code=1)["checks"]}
-    assert checks["fast path"]["found"] == "closed: the endpoint has a path, or requires a special signature"
+    assert (
+        checks["fast path"]["found"] == "not in use: the endpoint has a path, or requires a special signature"
+    )
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"VOICE_DB_AWS_CONFIG__{name}")
     assert levels(invoke_json("doctor", exit_code=1))["credentials"] == "red"

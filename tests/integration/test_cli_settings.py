@@ -57,7 +57,7 @@ def test_a_file_fills_in_what_the_environment_leaves_out(monkeypatch: pytest.Mon
         ("absent.toml", None, "absent.toml cannot be read: No such file or directory."),
         ("a.toml", "table_name", "a.toml is not TOML."),
         ("a.json", "{", "a.json is not JSON."),
-        ("a.json", "[]", "a.json holds no object of settings."),
+        ("a.json", "[]", "a.json does not contain an object of settings."),
         ("a.toml", 'tableName = "Users"\ntable_name = "Users"', "a.toml: table_name is given twice."),
         ("a.toml", 'table_name = "Users"\nlayot = "jovo4"', "layot: Extra inputs are not permitted"),
         ("a.toml", 'layout = "jovo4"', "no table is named"),

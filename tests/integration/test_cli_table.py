@@ -47,14 +47,16 @@ def test_a_table_is_made_shown_and_deleted(table_name: str) -> None:
         (f"{table_name}-conversations", True, "ACTIVE"),
     ]
     again = invoke("table", "create", *config).output
-    assert again == f"{table_name}: was there, ACTIVE\n{table_name}-conversations: was there, ACTIVE\n"
+    assert (
+        again == f"{table_name}: already exists, ACTIVE\n{table_name}-conversations: already exists, ACTIVE\n"
+    )
     users, conversations = invoke_json("table", "show", *config)
     assert users["keys"] == "pk (S, HASH) + sk (S, RANGE)"
     assert users["billing"] == "PROVISIONED, 5 read and 6 write units"
     assert users["indexes"] == {"by-city": "city (S, HASH) + age (N, RANGE), ALL"}
     assert users["expires_by"] == conversations["expires_by"] == "expiresAt"
     assert "pk (S, HASH) + sk (S, RANGE)" in invoke("table", "show", *config).output
-    assert "give --yes" in invoke("table", "delete", *config, exit_code=2).output
+    assert "pass --yes" in invoke("table", "delete", *config, exit_code=2).output
     gone = invoke("table", "delete", "--yes", *config).output
     assert gone == f"Deleted: {table_name}, {table_name}-conversations.\n"
     failed = invoke("table", "show", *config, exit_code=3)
@@ -72,9 +74,9 @@ def test_recovery_protection_and_class(table_name: str) -> None:
     differing = invoke(
         "table", "create", "--kms-key", "aws", "--table-class", "STANDARD_INFREQUENT_ACCESS", exit_code=1
     )
-    assert f"{table_name} was there with encryption DynamoDB's own key, not aws" in differing.output
+    assert f"{table_name} already exists with encryption AWS owned key, not aws" in differing.output
     assert (
-        f"{table_name} was there with table class STANDARD, not STANDARD_INFREQUENT_ACCESS"
+        f"{table_name} already exists with table class STANDARD, not STANDARD_INFREQUENT_ACCESS"
         in differing.output
     )
 
@@ -106,7 +108,7 @@ async def test_a_table_that_somebody_else_makes_and_one_that_stays(monkeypatch: 
         for name, value in variables(aws_config).items():
             monkeypatch.setenv(name, value)
         made = await asyncio.to_thread(invoke, "table", "create", "--kms-key", "alias/users")
-        assert made.output == "Users: was there, ACTIVE\n"
+        assert made.output == "Users: already exists, ACTIVE\n"
         (shown,) = await asyncio.to_thread(invoke_json, "table", "show")
         assert shown["expires_by"].startswith("not known: IAM does not allow dynamodb:DescribeTimeToLive")
         assert shown["point_in_time_recovery"] == "DISABLED"

@@ -106,8 +106,8 @@ def test_there_and_back(name: str, form: str, users: Items, aws_config: Aws, tab
     assert not list(Path().glob("*.checkpoint*"))
     other = f"{table_name}-2"
     told = invoke("import", name, "--table", other).output
-    assert told.startswith("60 users read, 60 written, 0 were there already, 0 kept")
-    assert "as it was sent" in told
+    assert told.startswith("60 users read: 60 written, 0 already in the target, 0 differ and were kept")
+    assert "the same as sent" in told
     assert stored(aws_config, other) == users
     again = invoke_json("import", name, "--table", other)
     assert (again["written"], again["same"], again["kept"], again["agrees"]) == (0, 60, 0, True)
@@ -117,13 +117,15 @@ def test_there_and_back(name: str, form: str, users: Items, aws_config: Aws, tab
 def test_a_copy_keeps_what_the_target_has(users: Items, aws_config: Aws, table_name: str) -> None:
     other = f"{table_name}-2"
     rehearsed = invoke("copy", "--to", other, "--dry-run").output
-    assert rehearsed.startswith("60 users read. 60 would be written, 0 are there already, 0 would be kept")
+    assert rehearsed.startswith(
+        "60 users read: 60 would be written, 0 already in the target, 0 differ and would be kept"
+    )
     invoke("table", "create", "--table", other)
     newer = user(7, city={"S": "Rome"})
     put_all(aws_config, other, [newer, user(8), user(99)])
     rehearsed = invoke("copy", "--to", other, "--dry-run").output
     assert (
-        "user 7: the target has it otherwise\n60 users read. 58 would be written, 1 are there already, 1 would"
+        "user 7: it differs in the target\n60 users read: 58 would be written, 1 already in the target, 1 differ and would"
         in rehearsed
     )
     assert len(stored(aws_config, other)) == 3
@@ -172,12 +174,13 @@ def test_a_copy_to_another_layout_and_other_keys(aws_config: Aws, table_name: st
     put_all(aws_config, table_name, [old, broken, in_the_way, key_taken, long_city, stranger])
     target = ("--config", "old.json", "--to-config", "new.json", "--to-layout", "jovo4")
     result = invoke("copy", *target, exit_code=1)
-    assert result.stdout.startswith("5 users read, 1 written")
-    assert "4 could not be moved" in result.stdout
+    assert result.stdout.startswith("5 users read: 1 written")
+    assert "4 could not be transferred" in result.stdout
     assert (
-        "Left out, having no place in the target's layout: userData.metaData (of 1 users)." in result.stdout
+        "Left out, because the target's layout does not store it: userData.metaData (1 users)."
+        in result.stdout
     )
-    assert "1 other items were passed by." in result.stdout
+    assert "1 other items were skipped." in result.stdout
     for line in (
         "v3-ben: the attribute userData of the stored item is not a map",
         "v3-cid: the attribute user of the stored item is not free for the layout 'jovo4'",
@@ -227,10 +230,10 @@ def test_lines_that_are_no_users(aws_config: Aws, table_name: str) -> None:
     ]
     Path("users.jsonl").write_bytes(b"\n".join(lines))
     result = invoke("import", "users.jsonl", exit_code=1)
-    assert result.stdout.startswith("19 users read, 2 written"), result.stdout
+    assert result.stdout.startswith("19 users read: 2 written"), result.stdout
     told = [line for line in result.stderr.splitlines() if "users.jsonl, line" in line]
     assert len(told) == 15, result.stderr
-    assert "users.jsonl, line 3: it is no JSON (" in told[0]
+    assert "users.jsonl, line 3: it is not JSON (" in told[0]
     assert set(stored(aws_config, table_name)) == {"anna", "cid"}
     over = invoke_json("import", "users.jsonl", "--overwrite", exit_code=1)
     assert (over["written"], over["unreadable"], over["agrees"]) == (2, 17, True)
@@ -255,8 +258,8 @@ def test_what_dynamodb_refuses_does_not_end_the_run(
     Path("users.jsonl").write_text("\n".join(lines))
     result = invoke("import", "users.jsonl", *overwrite, exit_code=1)
     assert "ben: DynamoDB refused PutItem" in result.stderr
-    assert "1 could not be moved" in result.stdout
-    assert "as it was sent" in result.stdout
+    assert "1 could not be transferred" in result.stdout
+    assert "the same as sent" in result.stdout
     assert set(stored(aws_config, table_name)) == {"anna", "cid"}
 
 
@@ -274,7 +277,7 @@ def test_users_of_many_pages(aws_config: Aws, table_name: str) -> None:
 def test_a_rehearsal_tells_of_what_cannot_be_read() -> None:
     Path("users.jsonl").write_text('{"userId": "anna"}\n{')
     result = invoke("import", "users.jsonl", "--dry-run", exit_code=1)
-    assert "users.jsonl, line 2: it is no JSON" in result.stderr
+    assert "users.jsonl, line 2: it is not JSON" in result.stderr
     assert "1 would be written" in result.stdout
 
 
@@ -285,7 +288,7 @@ def test_a_line_longer_than_any_item(
     lines = ['{"userId": "anna"}', json.dumps({"userId": "ben", "x": "x" * 450}), '{"userId": "cid"}', ""]
     Path("users.jsonl").write_text("\n".join(lines))
     result = invoke("import", "users.jsonl", exit_code=1)
-    assert "users.jsonl, line 2: it is no JSON" in result.stderr
+    assert "users.jsonl, line 2: it is not JSON" in result.stderr
     assert set(stored(aws_config, table_name)) == {"anna", "cid"}
 
 
@@ -304,14 +307,14 @@ def test_an_export_to_s3_is_imported(aws_config: Aws, table_name: str) -> None:
     assert invoke_json("import", "export")["written"] == 3
     assert len(stored(aws_config, table_name)) == 3
     (data / "1.json.gz").write_bytes(b"")
-    assert "its checksum is another" in invoke("import", "export", exit_code=1).output
+    assert "its checksum differs" in invoke("import", "export", exit_code=1).output
     (data / "1.json.gz").unlink()
-    assert "is in the manifest and cannot be read" in invoke("import", "export", exit_code=1).output
+    assert "is in the manifest, but cannot be read" in invoke("import", "export", exit_code=1).output
     Path("export/manifest-files.json").write_text('{"dataFileS3Key": "data/0.ion.gz"}')
     assert "DYNAMODB_JSON" in invoke("import", "export", exit_code=2).output
     Path("export/manifest-files.json").unlink()
-    assert "In " in invoke("import", "export", exit_code=2).output
-    assert "There is no " in invoke("import", "nowhere", exit_code=2).output
+    assert "and no file of JSON lines" in invoke("import", "export", exit_code=2).output
+    assert "does not exist" in invoke("import", "nowhere", exit_code=2).output
     assert invoke_json("import", "export/data")["read"] == 2
 
 
@@ -339,8 +342,8 @@ def test_killed_and_run_again(
         call += ("--table", other)
     kill_halfway(*call, *SLOWLY[command])
     result = invoke(*call)
-    assert "Going on from " in result.stderr
-    assert "as it was sent" in result.stdout
+    assert "Resuming from " in result.stderr
+    assert "the same as sent" in result.stdout
     assert "NOT" not in result.stdout
     assert not list(Path().glob("*.checkpoint*"))
     if command == "export":
@@ -355,8 +358,8 @@ def test_ctrl_c_keeps_the_way_so_far(users: Items, aws_config: Aws, table_name: 
     copy = ("copy", "--to", f"{table_name}-2", "--segments", "2")
     kill_halfway(*copy, *SLOWLY["copy"], by=signal.SIGINT, ends_with=130)
     result = invoke(*copy)
-    assert "Going on from " in result.stderr
-    assert "as it was sent" in result.stdout
+    assert "Resuming from " in result.stderr
+    assert "the same as sent" in result.stdout
     assert stored(aws_config, f"{table_name}-2") == users
 
 
@@ -388,8 +391,8 @@ def test_a_file_that_is_cut_off_or_gone(users: Items, aws_config: Aws, table_nam
     whole = Path("users.jsonl.gz").read_bytes()
     Path("cut.gz").write_bytes(whole[:-20])
     failed = invoke("import", "cut.gz", "--table", f"{table_name}-2", exit_code=1)
-    assert "cut.gz is damaged behind line 0" in failed.output
-    assert "To go on from" in failed.output
+    assert "cut.gz is damaged after line 0" in failed.output
+    assert "To resume from" in failed.output
     assert (
         "cannot be written: No such file or directory"
         in invoke("export", "no/users.jsonl", exit_code=2).output
@@ -429,7 +432,7 @@ def test_what_changes_behind_a_copy_is_seen(
     monkeypatch.setattr(Transfer, "compare", compare_later)
     result = invoke("copy", "--to", f"{table_name}-2", exit_code=1)
     assert "user 3: it is not in the target" in result.stderr
-    assert "NOT as it was sent" in result.stdout
+    assert "NOT the same as sent" in result.stdout
 
 
 def test_throttled_and_unprocessed_writes_are_repeated(
@@ -473,21 +476,21 @@ def test_keys_with_a_platform_lose_it(aws_config: Aws, table_name: str) -> None:
 def test_a_layout_that_does_not_fit_the_settings(table_name: str) -> None:
     Path("a.json").write_text('{"ttl": {"attribute": "attributes", "after_seconds": 9}}')
     failed = invoke("copy", "--config", "a.json", "--to", "Other", "--to-layout", "ask-sdk", exit_code=2)
-    assert "the attribute 'attributes' has its own use in the layout 'ask-sdk'" in failed.output
+    assert "the attribute 'attributes' is reserved by the layout 'ask-sdk'" in failed.output
     Path("b.json").write_text('{"layout": "jovo4"}')
     assert "table_name: Field required" in invoke("copy", "--to-config", "b.json", exit_code=2).output
 
 
 def test_a_transfer_that_does_not_fit() -> None:
-    assert "Say where to" in invoke("copy", exit_code=2).output
+    assert "The target is missing" in invoke("copy", exit_code=2).output
     Path("same.json").write_text(json.dumps({"table_name": os.environ["VOICE_DB_TABLE_NAME"]}))
     table = os.environ["VOICE_DB_TABLE_NAME"]
     assert "are the same table" in invoke("copy", "--to", table, exit_code=2).output
     Path("users.jsonl").write_text("")
-    assert "is there already" in invoke("export", "users.jsonl", exit_code=2).output
+    assert "already exists" in invoke("export", "users.jsonl", exit_code=2).output
     Path("users.jsonl.checkpoint").write_text("{")
-    assert "is no checkpoint that can be read" in invoke("import", "users.jsonl", exit_code=1).output
+    assert "is not a readable checkpoint" in invoke("import", "users.jsonl", exit_code=1).output
     Path("users.jsonl.checkpoint").write_text("{}")
     assert "is the checkpoint of another transfer" in invoke("import", "users.jsonl", exit_code=2).output
     Path("platform.json").write_text('{"table_name": "Other", "prefix_primary_key_with_platform": true}')
-    assert "nothing says which" in invoke("copy", "--to-config", "platform.json", exit_code=2).output
+    assert "do not name it" in invoke("copy", "--to-config", "platform.json", exit_code=2).output

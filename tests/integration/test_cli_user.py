@@ -73,7 +73,7 @@ def test_a_user_as_a_person_reads_it(
         '"Rome"',
     ):
         assert words in output, words
-    assert "of what an item may hold" in output
+    assert "of the limit of an item" in output
     read = invoke_json("user", "show", "anna")
     assert read["data"] == {
         "name": DATA["name"],
@@ -101,7 +101,7 @@ def test_a_user_of_another_layout_is_shown_raw(aws_config: Aws, table_name: str)
     store_user(aws_config, table_name)
     asyncio.run(put(aws_config, table_name, {"userId": {"S": "anna"}, "userData": {"M": {}}}))
     failed = invoke("user", "show", "anna", exit_code=1)
-    assert "`user show --raw` shows it as it is" in failed.output
+    assert "`user show --raw` shows the stored item" in failed.output
     assert json.loads(invoke("user", "show", "anna", "--raw").output)["userData"] == {"M": {}}
 
 
@@ -136,13 +136,13 @@ def test_set(arguments: list[str], value: Any, aws_config: Aws, table_name: str)
     ("arguments", "message"),
     [
         (["score", '{"XS": []}', "--raw"], "VALUE is not in DynamoDB's JSON: an attribute is not"),
-        (["score", "{", "--raw"], "VALUE is not in DynamoDB's JSON: it is no JSON (Expecting property"),
-        (["[score", "1"], "PATH is keys"),
+        (["score", "{", "--raw"], "VALUE is not in DynamoDB's JSON: it is not JSON (Expecting property"),
+        (["[score", "1"], "PATH must be keys"),
         (["score", "NaN"], "score"),
-        (["", "1"], "PATH is keys"),
-        (["[]", "1"], "PATH is keys"),
-        (["[[]]", "1"], "PATH is keys"),
-        (["[{}]", "1"], "PATH is keys"),
+        (["", "1"], "PATH must be keys"),
+        (["[]", "1"], "PATH must be keys"),
+        (["[[]]", "1"], "PATH must be keys"),
+        (["[{}]", "1"], "PATH must be keys"),
     ],
 )
 def test_set_what_cannot_be(arguments: list[str], message: str) -> None:
@@ -154,19 +154,21 @@ def test_set_what_cannot_be(arguments: list[str], message: str) -> None:
 
 def test_unset(aws_config: Aws, table_name: str) -> None:
     store_user(aws_config, table_name)
-    assert invoke("user", "unset", "anna", "scores.0").output == "scores.0 is not set any more.\n"
+    assert invoke("user", "unset", "anna", "scores.0").output == "scores.0 is removed.\n"
     assert stored(aws_config, table_name)["user"]["M"]["data"]["M"]["scores"] == {"L": [{"N": "2.5"}]}
-    assert invoke("user", "unset", "ben", "scores", exit_code=1).output == "Nothing is stored of this user.\n"
+    assert (
+        invoke("user", "unset", "ben", "scores", exit_code=1).output == "Nothing is stored for this user.\n"
+    )
 
 
 def test_delete_asks(aws_config: Aws, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store_user(aws_config, table_name)
-    assert "give --yes" in invoke("user", "delete", "anna", exit_code=2).output
+    assert "pass --yes" in invoke("user", "delete", "anna", exit_code=2).output
     assert stored(aws_config, table_name)
     assert invoke_json("user", "delete", "anna", "--yes") == {"user_id": "anna", "deleted": True}
     assert not stored(aws_config, table_name)
     assert (
-        invoke("user", "delete", "anna", "--yes", exit_code=1).output == "Nothing is stored of this user.\n"
+        invoke("user", "delete", "anna", "--yes", exit_code=1).output == "Nothing is stored for this user.\n"
     )
 
 
@@ -205,12 +207,12 @@ def test_export_and_forget(
     assert told == "Deleted: the user item, 1 conversations (2 items).\n"
     again = invoke("user", "forget", "anna", "--yes").output
     assert again == "Deleted: no user item (there was none), 0 conversations (0 items).\n"
-    assert invoke("user", "export", "anna", exit_code=1).output == "Nothing is stored of this user.\n"
+    assert invoke("user", "export", "anna", exit_code=1).output == "Nothing is stored for this user.\n"
 
 
 def test_export_without_conversations(aws_config: Aws, table_name: str, tmp_path: Path) -> None:
     store_user(aws_config, table_name)
     told = invoke("user", "export", "anna", "--out", str(tmp_path / "anna.json")).output
     assert told.startswith("The user item and 0 conversations are in ")
-    assert invoke("user", "show", "ben", "--raw", exit_code=1).output == "Nothing is stored of this user.\n"
-    assert invoke("user", "show", "ben", exit_code=1).output == "Nothing is stored of this user.\n"
+    assert invoke("user", "show", "ben", "--raw", exit_code=1).output == "Nothing is stored for this user.\n"
+    assert invoke("user", "show", "ben", exit_code=1).output == "Nothing is stored for this user.\n"

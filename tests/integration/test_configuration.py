@@ -207,7 +207,7 @@ def test_wrong_configuration_is_told_before_anything_is_sent(config: dict[str, A
 
 def test_an_app_has_one_database() -> None:
     app = VoiceApp({"db": "Users"})
-    with pytest.raises(StoreError, match="a database already"):
+    with pytest.raises(StoreError, match="already has a database"):
         app.set_dynamo_db("Others")
     assert app.store.config.table_name == "Users"
 

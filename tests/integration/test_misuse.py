@@ -58,11 +58,11 @@ async def test_a_handler_may_return_what_is_no_answer(make_app: MakeApp) -> None
 @pytest.mark.parametrize(
     ("verify", "message"),
     [
-        ("on", "verify is a list of verifiers, or \"off\" for development, and not 'on'"),
-        ([], "verify needs a verifier for each platform"),
-        (SECRET, "verify is a list of verifiers"),
-        (["alexa"], "'alexa' is no verifier"),
-        ([SharedSecret], "is no verifier|is a list of verifiers"),
+        ("on", "verify must be a list of verifiers, or \"off\" for development, not 'on'"),
+        ([], "verify is empty: add a verifier for each platform"),
+        (SECRET, "verify must be a list of verifiers"),
+        (["alexa"], "'alexa' is not a verifier"),
+        ([SharedSecret], "is not a verifier|must be a list of verifiers"),
     ],
     ids=["on", "none", "one", "a name", "a class"],
 )
@@ -72,7 +72,7 @@ def test_what_is_no_list_of_verifiers(verify: Any, message: str) -> None:
 
 
 def test_a_health_path_begins_with_a_slash() -> None:
-    with pytest.raises(ValueError, match=r"begins with a slash.*'health'"):
+    with pytest.raises(ValueError, match=r"must begin with a slash.*'health'"):
         lambda_handler(VoiceApp(), health_path="health")
 
 
@@ -86,7 +86,7 @@ async def test_an_app_on_a_ready_store(db: dict[str, Any]) -> None:
 
         assert app.store is store
         await app.handle(alexa("Any"))
-        with pytest.raises(StoreError, match="has a database already"):
+        with pytest.raises(StoreError, match="already has a database"):
             app.set_dynamo_db("Users")
     assert (await store.load("amzn1.ask.account.ANNA")).data == Profile(score=1)
     await store.aclose()
@@ -97,7 +97,7 @@ def test_a_ready_store_has_its_own_model_and_database(db: dict[str, Any]) -> Non
     with pytest.raises(TypeError, match="data_model belongs to the store"):
         # What is wrong is the test.
         VoiceApp(store=store, data_model=Profile)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    with pytest.raises(StoreError, match="has a database already"):
+    with pytest.raises(StoreError, match="already has a database"):
         VoiceApp({"db": db}, store=store)
 
 

@@ -142,7 +142,7 @@ async def test_variables_are_read_later_and_not_changed(make_app: MakeApp) -> No
     for name in ("vapi/tool call", "retell/custom function"):
         assert "round 2" in str(await app.handle(sample(name)))
     with pytest.raises(
-        UnsupportedValueError, match=r"at the beginning of a call.*keep what comes up in user\.data"
+        UnsupportedValueError, match=r"only in the answer to the launch.*store later changes in user\.data"
     ):
         await app.handle(sample("retell/started"))
     assert not await app.store.exists(PHONE)

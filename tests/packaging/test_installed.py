@@ -104,7 +104,7 @@ def test_every_public_name_and_module_is_imported(python: Path) -> None:
 
 def test_the_demo_runs(python: Path) -> None:
     demo = run(python.with_name("async-dynamo-store"), "demo", cwd=python.parent)
-    assert "7 requests, 17 calls of DynamoDB" in demo
+    assert "7 requests, 17 calls to DynamoDB" in demo
 
 
 @pytest.mark.parametrize("extra", ["", *EXTRAS])

@@ -177,11 +177,11 @@ async def test_a_conflict_that_cannot_be_made_says_why(voice_db: VoiceDb) -> Non
 def test_faults_that_cannot_be(voice_db: VoiceDb) -> None:
     unknown, never = voice_db.throttled("UpdateItm"), voice_db.answers_lost(times=0)
     with (
-        pytest.raises(ValueError, match="there is no operation 'UpdateItm'; the store's are BatchGetItem"),
+        pytest.raises(ValueError, match="unknown operation 'UpdateItm'; the store uses BatchGetItem"),
         unknown,
     ):
         pass
-    with pytest.raises(ValueError, match="times is 0; give 1 or more"), never:
+    with pytest.raises(ValueError, match="times is 0; pass 1 or more"), never:
         pass
 
 

@@ -80,7 +80,7 @@ def test_the_configuration_knows_the_layouts_attributes() -> None:
     for name, layout in LAYOUTS.items():
         paths = [layout.data, layout.session, layout.history, layout.created_at, layout.updated_at]
         for attribute in {str(path[0]) for path in paths if path}:
-            with pytest.raises(ValueError, match=f"'{attribute}' has its own use in the layout"):
+            with pytest.raises(ValueError, match=f"'{attribute}' is reserved by the layout"):
                 DynamoDbConfig.model_validate(
                     {"table_name": "Users", "layout": name, "primary_key_column": attribute}
                 )
@@ -90,7 +90,7 @@ def test_the_configuration_knows_the_layouts_attributes() -> None:
             if has_place:
                 DynamoDbConfig.model_validate(fields)
             else:
-                with pytest.raises(ValueError, match="no place for session and history"):
+                with pytest.raises(ValueError, match="cannot store this session or history"):
                     DynamoDbConfig.model_validate(fields)
 
 

@@ -32,7 +32,7 @@ from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.wire.codec import decode, encode
 from tests.case_ids import case_id
 from tests.unit.strategies import TEXT
-from tests.unit.test_data_model import Picky, Strict, Types
+from tests.unit.test_data_model import Picky, Strict, Types, written_by
 
 
 def stored_by(
@@ -41,7 +41,7 @@ def stored_by(
     """What is stored after a handler, as a store with `empty_strings="null"` writes it."""
     data, baseline = handled.read(decode(encode(stored)), "user.data")
     handler(data)
-    written = handled.write(data, lambda: decode(encode(stored)), baseline, handled.baseline(data))
+    written = written_by(handled, data, decode(encode(stored)), baseline)
     result: dict[str, Any] = decode(encode(written, empty_strings_as_null=as_null))
     return result
 
@@ -439,7 +439,7 @@ def test_how_often_validators_run(
     assert len(RUNS) == 1
     if name:
         data.name = name
-    written = handled.write(data, lambda: stored, baseline, handled.baseline(data))
+    written = written_by(handled, data, stored, baseline)
     assert len(RUNS) - 1 <= most
     assert UNKNOWN.items() <= written.items() or not stored
     assert "full_name" not in written
@@ -457,7 +457,7 @@ def test_a_null_costs_one_run_more() -> None:
     data, baseline = handled.read({"name": None, "kind": None}, "user.data")
     assert len(RUNS) == 2
     data.maybe = "x"
-    assert handled.write(data, lambda: {"name": None, "kind": None}, baseline, handled.baseline(data)) == {
+    assert written_by(handled, data, {"name": None, "kind": None}, baseline) == {
         "name": "",
         "kind": "",
         "maybe": "x",

@@ -6,7 +6,7 @@ _EXTRA = ("rich", "typer")
 
 
 def main() -> None:
-    """Run the command; without its extra, say how to get it."""
+    """Run the command; if its extra is missing, say how to install it."""
     try:
         from .commands import commands
     except ModuleNotFoundError as error:

@@ -20,9 +20,9 @@ from .transfer import commands as transfer
 
 commands = typer.Typer(
     name="async-dynamo-store",
-    help="Users of voice backends in DynamoDB. In which table, and where, say --table, VOICE_DB_ variables, .env and"
-    " --config FILE, in this order. Exit codes: 0 done, 1 the answer is no, 2 the command line or the settings do not"
-    " fit, 3 DynamoDB did not do it, 4 credentials or a permission are missing, 130 interrupted.",
+    help="Manage the users of voice apps in DynamoDB. Settings come from --table, VOICE_DB_ variables, .env and"
+    " --config FILE; earlier ones take precedence. Exit codes: 0 success, 1 negative result, 2 invalid command line or"
+    " settings, 3 DynamoDB failed, 4 missing credentials or permission, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -34,17 +34,17 @@ doctor.register(commands)
 
 @commands.command()
 def demo() -> None:
-    """Show a skill that remembers its users, on a DynamoDB inside this process."""
+    """Run an example skill that remembers its users, on an in-process DynamoDB."""
     run_command(lambda: _demo.run(Console(highlight=False)))
 
 
 @command(commands, "show")
 async def show(invocation: Invocation, user_id: user.UserId) -> None:
-    """Print a user's stored data as JSON (bytes as base64); `user show` shows all of it."""
+    """Print a user's stored data as JSON (bytes as base64). `user show` shows the whole record."""
     async with invocation.store() as store:
         record = await store.load(user_id)
     if record.is_new:
-        raise Failure("Nothing is stored of this user.")
+        raise Failure("Nothing is stored for this user.")
     typer.echo(json_text(record.data))
 
 

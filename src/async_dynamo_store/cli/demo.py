@@ -1,4 +1,4 @@
-"""The demo: the score skill answers Alexa requests, and one sees what DynamoDB is asked for."""
+"""The demo: the score skill answers Alexa requests, and the calls to DynamoDB are printed."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _VISITS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("anna", "tuesday", "HowManyIntent", {}),
     ("ben", "tuesday", "ForgetMeIntent", {}),
 )
-"""Who speaks, in which session, and asks for what."""
+"""The requests: user, session, request type or intent, slots."""
 
 _LABELS = {"GetItem": "read", "PutItem": "wrote", "UpdateItem": "wrote", "DeleteItem": "wrote"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call as the database has got it: `operation`, its parameters, and the answer."""
+    """One call that the database received: its operation, its parameters, and the answer."""
 
     operation: str
     parameters: dict[str, Any]
@@ -49,13 +49,13 @@ class _Call:
 
 
 async def run(console: Console) -> None:
-    """Send the demo's requests through the skill, and print what comes of each."""
+    """Send the demo's requests to the skill, and print the result of each."""
     began = time.perf_counter()
     sessions = set[tuple[str, str]]()
     sent = 0
     app = _load_skill()
     console.print(
-        "Two users talk to async_dynamo_store/cli/score_skill.py; below each reply, what DynamoDB was asked.\n"
+        "Two users talk to async_dynamo_store/cli/score_skill.py; the calls to DynamoDB are below each reply.\n"
     )
     async with app:
         for number, (user, session, intent, slots) in enumerate(_VISITS, 1):
@@ -69,7 +69,7 @@ async def run(console: Console) -> None:
             _print_item(console, readings[0].answer.get("Item", {}))
             sent += len(calls)
     seconds = time.perf_counter() - began
-    console.print(f"{len(_VISITS)} requests, {sent} calls of DynamoDB, {seconds:.1f} seconds.")
+    console.print(f"{len(_VISITS)} requests, {sent} calls to DynamoDB, {seconds:.1f} seconds.")
 
 
 def _print_turn(
@@ -104,7 +104,7 @@ def _speech(response: dict[str, Any]) -> str:
 
 
 def _essence(call: _Call) -> tuple[str, str]:
-    """What a reader wants to know of a call: what it found or changes, and under which condition."""
+    """What a call found or changes, and its condition."""
     parameters, answer = call.parameters, call.answer
     condition = _readable(parameters.get("ConditionExpression", ""), parameters)
     if "__type" in answer:
@@ -119,7 +119,7 @@ def _essence(call: _Call) -> tuple[str, str]:
 
 
 def _readable(expression: str, parameters: dict[str, Any]) -> str:
-    """An expression with its aliases put back."""
+    """An expression with its aliases replaced by names and values."""
     names = parameters.get("ExpressionAttributeNames", {})
     values = parameters.get("ExpressionAttributeValues", {})
 
@@ -132,7 +132,7 @@ def _readable(expression: str, parameters: dict[str, Any]) -> str:
 def _alexa_request(
     user: str, session: str, intent: str, slots: Mapping[str, str], *, is_new: bool
 ) -> dict[str, Any]:
-    """A request in the shape of Alexa's ('Request and Response JSON Reference', Alexa Skills Kit)."""
+    """A request in Alexa's format ('Request and Response JSON Reference', Alexa Skills Kit)."""
     application = {"applicationId": "amzn1.ask.skill.score"}
     request: dict[str, Any] = {
         "type": intent if intent == "LaunchRequest" else "IntentRequest",
@@ -167,7 +167,7 @@ def _user_id(user: str) -> str:
 
 
 def _load_skill() -> VoiceApp:
-    """The skill's app on its embedded database, whatever database the environment names."""
+    """The skill's app on its embedded database, even if the environment names a table."""
     os.environ.pop("VOICE_DB_TABLE_NAME", None)
     from .score_skill import app
 
@@ -176,7 +176,7 @@ def _load_skill() -> VoiceApp:
 
 @contextmanager
 def _calls_seen() -> Generator[list[_Call]]:
-    """The calls that reach the embedded database, which is a Flask app of moto's."""
+    """Record the calls to the embedded database, which is moto's Flask app."""
     from flask import request, request_finished
 
     calls: list[_Call] = []

@@ -1,4 +1,4 @@
-"""What all commands share: the options `--table`, `--config` and `--json`, output, errors, and questions."""
+"""Shared by all commands: the options `--table`, `--config` and `--json`, output, errors, and confirmation."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ from .settings import read_settings
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Command = Callable[..., Coroutine[Any, Any, None]]
 
 _SHARED = (
     (
         "table",
         Annotated[
-            str | None, typer.Option("--table", metavar="NAME", help="The table; else VOICE_DB_TABLE_NAME.")
+            str | None,
+            typer.Option("--table", metavar="NAME", help="The table (default: VOICE_DB_TABLE_NAME)."),
         ],
         None,
     ),
@@ -44,18 +45,18 @@ _SHARED = (
         Annotated[
             Path | None,
             typer.Option(
-                "--config", metavar="FILE", help="Settings as TOML, or as JSON when it ends in .json."
+                "--config", metavar="FILE", help="Settings in TOML, or in JSON if the name ends in .json."
             ),
         ],
         None,
     ),
-    ("as_json", Annotated[bool, typer.Option("--json", help="JSON for scripts, errors too.")], False),
+    ("as_json", Annotated[bool, typer.Option("--json", help="Print JSON for scripts, errors too.")], False),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One run of a command: its settings, and where its answer goes."""
+    """One run of a command: its settings and its output format."""
 
     table: str | None
     config_file: Path | None
@@ -67,7 +68,7 @@ class Invocation:
         return {"table_name": self.table} if self.table else {}
 
     def config(self, **given: Any) -> DynamoDbConfig:
-        """The configuration, with what else the command line says. Raises `Failure` for settings that do not fit."""
+        """The configuration, with the other settings of the command line. Raises `Failure` for invalid settings."""
         return read_settings(self.given | given, self.config_file)
 
     def store(self) -> AsyncDynamoStore[dict[str, Any]]:
@@ -82,21 +83,21 @@ class Invocation:
             Console(highlight=False, soft_wrap=isinstance(shown, str)).print(shown)
 
     def note(self, text: str) -> None:
-        """Tell something on the side, on stderr."""
+        """Print a note to stderr."""
         typer.echo(json.dumps({"note": text}) if self.as_json else text, err=True)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask before something that cannot be undone. Raises `Failure` for no, and where nobody can be asked."""
+        """Ask before an action that cannot be undone. Raises `Failure` for a no, and if stdin is not a terminal."""
         if yes:
             return
         if self.as_json or not is_interactive():
-            raise Failure("Nobody can be asked here: give --yes. Nothing was done.", Exit.USAGE)
+            raise Failure("Confirmation needs a terminal: pass --yes. Nothing was done.", Exit.USAGE)
         if not typer.confirm(question):
             raise Failure("Nothing was done.")
 
 
 def is_interactive() -> bool:
-    """Whether a person can be asked."""
+    """Whether stdin is a terminal."""
     return sys.stdin.isatty()
 
 
@@ -123,7 +124,7 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[[Command], 
 
 
 def run_command(function: Callable[[], Coroutine[Any, Any, None]], *, as_json: bool = False) -> None:
-    """Run a command to its end. Raises `typer.Exit` after a message for what is expected to go wrong."""
+    """Run a command. An expected error is printed as a message and becomes `typer.Exit`."""
     try:
         asyncio.run(function())
     except EXPECTED as error:
@@ -140,7 +141,7 @@ def _tell(message: str, kind: str, *, as_json: bool) -> None:
 
 @asynccontextmanager
 async def open_client(config: DynamoDbConfig) -> AsyncGenerator[Client]:
-    """A client for what the store has no call for."""
+    """A client for operations that the store does not offer."""
 
     async def find_aws() -> AwsConfig | None:
         return config.aws_config if config.type == "dynamodb" else await embedded.aws_config(config)

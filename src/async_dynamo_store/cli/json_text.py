@@ -20,7 +20,7 @@ _BINARY, _SET, _MAP = "$binary", "$set", "$map"
 
 
 class NotAnItemError(ValueError):
-    """A text is not an item in either form."""
+    """The text is not an item in plain JSON or in DynamoDB's JSON."""
 
 
 def json_text(value: Any, *, indent: bool = True) -> str:
@@ -46,7 +46,7 @@ def _number_text(text: str) -> Any:
 
 
 def shown(value: AttributeValue) -> Any:
-    """A value for `json_text`, as a person reads it: sets are lists, bytes are base64 text."""
+    """A value for `json_text` in a readable form: sets are lists, bytes are base64 text."""
     ((tag, content),) = value.items()
     match tag:
         case "N":
@@ -66,10 +66,10 @@ def shown(value: AttributeValue) -> Any:
 
 
 def plain(value: AttributeValue) -> Any:
-    """A value for `json_text` from which `from_plain` makes the same value.
+    """A value for `json_text` that `from_plain` converts back to the same value.
 
-    What JSON has no form for is marked: `{"$binary": "…"}`, `{"$set": […]}`; a map that looks like a mark is in `{"$map":
-    {…}}`.
+    Types that JSON lacks are marked: `{"$binary": "…"}`, `{"$set": […]}`. A map that looks like a mark is wrapped in
+    `{"$map": {…}}`.
     """
     ((tag, content),) = value.items()
     match tag:
@@ -93,25 +93,25 @@ def _is_mark(members: Mapping[str, Any]) -> bool:
 
 
 class _Number(str):
-    """A number's text as it stands in the JSON."""
+    """The text of a number in JSON."""
 
     __slots__ = ()
 
 
 def _no_number(text: str) -> NoReturn:
-    raise NotAnItemError(f"{text} is no JSON")
+    raise NotAnItemError(f"{text} is not JSON")
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON with its numbers left as they are written. Raises `NotAnItemError`."""
+    """Parse JSON and keep its numbers as text. Raises `NotAnItemError`."""
     try:
         return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no_number)
     except RecursionError:
-        raise NotAnItemError("it is nested too deep") from None
+        raise NotAnItemError("it is nested too deeply") from None
     except UnicodeDecodeError:
         raise NotAnItemError("it is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise NotAnItemError(f"it is no JSON ({error.msg}, column {error.colno})") from None
+        raise NotAnItemError(f"it is not JSON ({error.msg}, column {error.colno})") from None
 
 
 def from_plain(value: Any) -> AttributeValue:
@@ -145,7 +145,7 @@ def _from_mark(value: dict[str, Any]) -> AttributeValue:
         if len(kinds) == 1 and kinds <= {"S", "N", "B"}:
             (kind,) = kinds
             return {f"{kind}S": [member[kind] for member in members]}
-    raise NotAnItemError(f"{mark} is not followed by what it stands for")
+    raise NotAnItemError(f"{mark} has an invalid value")
 
 
 def from_dynamodb(value: Any) -> AttributeValue:
@@ -166,7 +166,7 @@ def item_from_dynamodb(members: Mapping[str, Any]) -> Item:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or isinstance(value, _Number):
-        raise NotAnItemError("a text is not in quotes")
+        raise NotAnItemError("a string is not in quotes")
     return value
 
 
@@ -176,14 +176,14 @@ def _checked_number(value: Any) -> str:
             return str(value)
     except (InvalidOperation, TypeError):
         pass
-    raise NotAnItemError("a number is none")
+    raise NotAnItemError("a number is invalid")
 
 
 def _bytes(value: Any) -> bytes:
     try:
         return base64.b64decode(_text(value), validate=True)
     except binascii.Error:
-        raise NotAnItemError("bytes are not in base64") from None
+        raise NotAnItemError("bytes are not base64") from None
 
 
 def _list_of(read: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:

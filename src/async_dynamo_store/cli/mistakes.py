@@ -16,10 +16,10 @@ from async_dynamo_store.errors import (
 
 
 class Exit(IntEnum):
-    """What the exit code of a command says.
+    """The exit codes of the commands.
 
-    `NOT_SO`: it ran, and the answer is no: nothing is stored, something differs, a check is red. `USAGE`: the command
-    line or the settings do not fit; nothing was sent. `BACKEND`: DynamoDB, or the way to it, did not do it.
+    `NOT_SO`: the command ran with a negative result: nothing is stored, something differs, a check is red. `USAGE`: the
+    command line or the settings are invalid; nothing was sent. `BACKEND`: DynamoDB failed or could not be reached.
     `NOT_ALLOWED`: credentials or a permission are missing. `INTERRUPTED`: Ctrl-C.
     """
 
@@ -32,7 +32,7 @@ class Exit(IntEnum):
 
 
 class Failure(Exception):
-    """A command ends with this message and exit code."""
+    """Ends a command with this message and exit code."""
 
     def __init__(self, message: str, code: Exit = Exit.NOT_SO) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Failure(Exception):
 
 
 EXPECTED = (Failure, StoreError, EmbeddedMissingError)
-"""What is shown as a message; anything else is a defect of this program, and keeps its traceback."""
+"""The errors that are shown as a message. Any other exception is a bug and keeps its traceback."""
 
 _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (AccessDeniedError, Exit.NOT_ALLOWED),
@@ -52,7 +52,7 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
 
 
 def code_of(error: Exception) -> Exit:
-    """The exit code for an error that is expected."""
+    """The exit code for an expected error."""
     if isinstance(error, Failure):
         return error.code
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.NOT_SO)

@@ -1,6 +1,6 @@
-"""A skill that keeps each user's score: an example to copy, and what the demo runs.
+"""A skill that keeps each user's score: an example to copy, which the demo runs.
 
-Its users are in the table that VOICE_DB_TABLE_NAME names; without it, in a database inside this process.
+Its users are stored in the table named by VOICE_DB_TABLE_NAME; without the variable, in an in-process database.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one configuration of all commands: `--table`, then the environment, then `.env`, then `--config FILE`."""
+"""The configuration of all commands, from `--table`, the environment, `.env` and `--config FILE`, in this order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OTHER_NAMES = {"endpoint": "endpoint_url"}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting that is not left to its default: its name, its value as it may be shown, and where it came from."""
+    """A setting that was set: its name, its value (secrets are not shown), and its source."""
 
     name: str
     value: str
@@ -39,9 +39,9 @@ class Setting:
 
 
 def read_settings(given: Mapping[str, Any], file: Path | None) -> DynamoDbConfig:
-    """The configuration; `given` is what the command line says.
+    """The configuration; `given` are the settings of the command line.
 
-    Raises `Failure` for settings that do not fit, and for a file that cannot be read.
+    Raises `Failure` for invalid settings, and for a file that cannot be read.
     """
     in_file = _read_file(file) if file else {}
 
@@ -64,7 +64,7 @@ def read_settings(given: Mapping[str, Any], file: Path | None) -> DynamoDbConfig
 
 
 def read_file_alone(file: Path) -> DynamoDbConfig:
-    """The configuration in a file, whatever the environment says. Raises `Failure` as `read_settings` does."""
+    """The configuration in a file, without the environment. Raises `Failure` as `read_settings` does."""
     try:
         return DynamoDbConfig.model_validate(_read_file(file))
     except ValidationError as error:
@@ -72,18 +72,18 @@ def read_file_alone(file: Path) -> DynamoDbConfig:
 
 
 def settings_failure(error: ValidationError, where: str = "") -> Failure:
-    """What does not fit, without the values: one may be a secret."""
+    """A `Failure` that lists the invalid settings, without their values, which may be secrets."""
     problems = "\n".join(
         f"  {'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     )
     return Failure(
-        f"The settings do not fit ({where}{_PREFIX}… in the environment or .env):\n{problems}", Exit.USAGE
+        f"The settings are invalid ({where}{_PREFIX}… in the environment or .env):\n{problems}", Exit.USAGE
     )
 
 
 def settings_in_use(config: DynamoDbConfig, given: Mapping[str, Any], file: Path | None) -> Iterator[Setting]:
-    """The settings that somebody has made, with their sources; of a secret only that it is there."""
+    """The settings that were set, with their sources. Secrets are not shown."""
     sources = [
         ("the command line", dict(given)),
         ("environment", EnvSettingsSource(DynamoDbSettings)()),
@@ -91,7 +91,7 @@ def settings_in_use(config: DynamoDbConfig, given: Mapping[str, Any], file: Path
         (str(file), _read_file(file) if file else {}),
     ]
     for path, value in _leaves(config.model_dump(exclude_unset=True)):
-        # A part that is given whole, as JSON, may have its fields in camelCase.
+        # A part that is set as a whole, as JSON, may have camelCase fields.
         found = [name for place in (path, path[:1]) for name, values in sources if _has(values, place)]
         shown = "(set, not shown)" if isinstance(value, SecretStr) else str(value)
         yield Setting(".".join(path), shown, _named(found[0], path))
@@ -135,7 +135,7 @@ def _read_file(file: Path) -> dict[str, Any]:
             f"{file} is not {kind}. A file that ends in .json is read as JSON, any other as TOML.", Exit.USAGE
         ) from error
     if not isinstance(values, dict):
-        raise Failure(f"{file} holds no object of settings.", Exit.USAGE)
+        raise Failure(f"{file} does not contain an object of settings.", Exit.USAGE)
     return _in_snake_case(values, file)
 
 

@@ -1,4 +1,4 @@
-"""`table`: make the table of the configuration, show it, delete it."""
+"""`table`: create, show and delete the configured tables."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from async_dynamo_store.dynamodb.client import Client
     from async_dynamo_store.dynamodb.definition import TableDefinition
 
-app = typer.Typer(no_args_is_help=True, help="The table, and that of the conversations where they are set.")
+app = typer.Typer(no_args_is_help=True, help="The table, and the conversations table if it is configured.")
 
 _POLL_SECONDS = 0.5
 _DELETION_SECONDS = 300.0
 
 
 class TextForm(StrEnum):
-    """What writes the table down instead of making it."""
+    """The template formats, which are printed instead of creating the table."""
 
     CLOUDFORMATION = "cloudformation"
     TERRAFORM = "terraform"
@@ -52,15 +52,15 @@ async def create(
     invocation: Invocation,
     point_in_time_recovery: Annotated[
         bool,
-        typer.Option("--point-in-time-recovery", help="Keep backups of every second of the last 35 days."),
+        typer.Option("--point-in-time-recovery", help="Allow restoring any second of the last 35 days."),
     ] = False,
     deletion_protection: Annotated[
-        bool, typer.Option("--deletion-protection", help="Let nobody delete the table.")
+        bool, typer.Option("--deletion-protection", help="Protect the table from deletion.")
     ] = False,
     kms_key: Annotated[
         str | None,
         typer.Option(
-            "--kms-key", metavar="KEY", help="Encrypt with this KMS key; `aws` for the account's own."
+            "--kms-key", metavar="KEY", help="Encrypt with this KMS key; `aws` for the AWS managed key."
         ),
     ] = None,
     tag: Annotated[
@@ -69,10 +69,10 @@ async def create(
     table_class: Annotated[TableClass | None, typer.Option("--table-class")] = None,
     as_text: Annotated[
         TextForm | None,
-        typer.Option("--as", help="Make nothing; print the table and a role that may use it."),
+        typer.Option("--as", help="Create nothing; print a template of the table and its role."),
     ] = None,
 ) -> None:
-    """Make the table with everything that the configuration says, and wait until it is active."""
+    """Create the table with all configured settings, and wait until it is active."""
     config = invocation.config()
     options = TableOptions(
         point_in_time_recovery,
@@ -87,10 +87,10 @@ async def create(
     found: list[dict[str, Any]] = []
     async with open_client(config) as client:
         for _, definition in tables_of(config):
-            with Console(stderr=True).status(f"Making {definition.name}"):
+            with Console(stderr=True).status(f"Creating {definition.name}"):
                 found.append(await _create(client, definition, options))
     lines = [
-        f"{each['table']}: {'created' if each['created'] else 'was there'}, {each['status']}"
+        f"{each['table']}: {'created' if each['created'] else 'already exists'}, {each['status']}"
         for each in found
     ]
     differing = [line for each in found for line in each["differences"]]
@@ -101,7 +101,7 @@ async def create(
 
 @command(app, "show")
 async def show(invocation: Invocation) -> None:
-    """Show what DynamoDB says of the table."""
+    """Show the table as DynamoDB describes it."""
     config = invocation.config()
     async with open_client(config) as client:
         found = [await read_table(client, definition.name) for _, definition in tables_of(config)]
@@ -115,14 +115,14 @@ async def show(invocation: Invocation) -> None:
 
 @command(app, "delete")
 async def delete(invocation: Invocation, yes: YesOption = False) -> None:
-    """Delete the table with all users, and that of the conversations where they are set."""
+    """Delete the table with all users, and the conversations table if it is configured."""
     config = invocation.config()
     async with open_client(config) as client:
         tables = [await read_table(client, definition.name) for _, definition in tables_of(config)]
         for table in tables:
             if table["deletion_protection"]:
                 raise Failure(
-                    f"The table {table['table']} is protected from deletion. To switch that off: aws dynamodb update-table"
+                    f"The table {table['table']} is protected from deletion. To turn the protection off: aws dynamodb update-table"
                     f" --table-name {table['table']} --no-deletion-protection-enabled. Nothing was done."
                 )
         names = " and ".join(f"{table['table']} (about {table['items']} items)" for table in tables)
@@ -135,7 +135,7 @@ async def delete(invocation: Invocation, yes: YesOption = False) -> None:
 
 
 async def read_table(client: Client, name: str) -> dict[str, Any]:
-    """What DynamoDB says of a table, in the words of the configuration. Raises `TableNotFoundError`."""
+    """DynamoDB's description of a table, in the configuration's terms. Raises `TableNotFoundError`."""
     described = (await client.call("describe_table", {"TableName": name}))["Table"]
     types = {each["AttributeName"]: each["AttributeType"] for each in described["AttributeDefinitions"]}
     capacity = described.get("ProvisionedThroughput", {})
@@ -154,7 +154,7 @@ async def read_table(client: Client, name: str) -> dict[str, Any]:
         "expires_by": await _of(client, "describe_time_to_live", name, _ttl),
         "point_in_time_recovery": await _of(client, "describe_continuous_backups", name, _recovery),
         "deletion_protection": bool(described.get("DeletionProtectionEnabled")),
-        "encryption": described.get("SSEDescription", {}).get("KMSMasterKeyArn", "DynamoDB's own key"),
+        "encryption": described.get("SSEDescription", {}).get("KMSMasterKeyArn", "AWS owned key"),
         "table_class": described.get("TableClassSummary", {}).get("TableClass", TableClass.STANDARD.value),
         "items": described.get("ItemCount", 0),
         "bytes": described.get("TableSizeBytes", 0),
@@ -169,7 +169,7 @@ def _words(schema: list[dict[str, str]], types: Mapping[str, str]) -> str:
 
 
 async def _of(client: Client, operation: str, name: str, read: Any) -> str:
-    """A detail of a table; who may not ask for it still sees the rest."""
+    """A detail of a table. An error, such as a missing permission, replaces only this detail."""
     try:
         return str(read(await client.call(operation, {"TableName": name})))
     except BackendError as error:
@@ -191,7 +191,7 @@ async def _create(client: Client, definition: TableDefinition, options: TableOpt
     try:
         await client.call("describe_table", {"TableName": definition.name})
     except TableNotFoundError:
-        with suppress(TableInUse):  # somebody else makes it
+        with suppress(TableInUse):  # another process is creating it
             await client.call("create_table", definition.create_table() | options.parameters())
             created = True
     info = await Table(definition, client).ensure()
@@ -209,7 +209,7 @@ async def _create(client: Client, definition: TableDefinition, options: TableOpt
 
 
 def _differences(name: str, found: dict[str, Any], options: TableOptions) -> list[str]:
-    """What was asked for of a table that was there already and has it otherwise: nothing of it is changed."""
+    """The requested options that an existing table does not have. They are reported, and not changed."""
     asked = {
         "deletion_protection": options.deletion_protection or None,
         "table_class": options.table_class,
@@ -224,7 +224,7 @@ def _differences(name: str, found: dict[str, Any], options: TableOptions) -> lis
         ):
             continue
         told.append(
-            f"{name} was there with {part.replace('_', ' ')} {found[part]}, not {wanted}: it was left so."
+            f"{name} already exists with {part.replace('_', ' ')} {found[part]}, not {wanted}, and was not changed."
             " Change it with `aws dynamodb update-table`."
         )
     return told
@@ -240,7 +240,7 @@ async def _delete(client: Client, name: str) -> None:
     except TableNotFoundError:
         return
     except TimeoutError as error:
-        raise Failure(f"The table {name} is still being deleted. Look at it with `table show`.") from error
+        raise Failure(f"The table {name} is still being deleted. Check it with `table show`.") from error
 
 
 def _tags(tags: list[str]) -> dict[str, str]:

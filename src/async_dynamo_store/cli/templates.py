@@ -1,4 +1,4 @@
-"""The tables of a configuration, and a role that may use them, as text for CloudFormation and Terraform."""
+"""CloudFormation and Terraform templates of the configured tables and of a role that may use them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _AWS_OWN_KEY = "aws"
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What a table may have that is not in the configuration.
+    """The options of a table that are not part of the configuration.
 
-    `kms_key` is a key of AWS KMS, or `aws` for DynamoDB's own key in the account.
+    `kms_key` is a key of AWS KMS, or `aws` for the AWS managed key.
     """
 
     point_in_time_recovery: bool = False
@@ -33,7 +33,7 @@ class TableOptions:
     table_class: str | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """What CreateTable takes of it."""
+        """The options as parameters of CreateTable."""
         made: dict[str, Any] = {}
         if self.deletion_protection:
             made["DeletionProtectionEnabled"] = True
@@ -49,7 +49,7 @@ class TableOptions:
         return {name: self.kms_key} if self.kms_key and self.kms_key != _AWS_OWN_KEY else {}
 
     def for_terraform(self) -> dict[str, Any]:
-        """The same as arguments of `aws_dynamodb_table`."""
+        """The options as arguments of `aws_dynamodb_table`."""
         made: dict[str, Any] = {}
         if self.point_in_time_recovery:
             made["point_in_time_recovery"] = {"enabled": True}
@@ -65,7 +65,7 @@ class TableOptions:
 
 
 def tables_of(config: DynamoDbConfig) -> Iterator[tuple[str, TableDefinition]]:
-    """The tables of a configuration, each with a name for it."""
+    """The tables of a configuration, each with its name in a template."""
     yield "Users", users_table(config)
     if config.conversations:
         yield "Conversations", conversations_table(config)
@@ -177,7 +177,7 @@ def _trust() -> dict[str, Any]:
 
 
 def _policy(config: DynamoDbConfig, reference: Any) -> dict[str, Any]:
-    """The policy of a program that finds its tables made; each resource refers to a table of the same text."""
+    """The policy for existing tables. Each resource refers to a table of the same template."""
     policy = iam_policy(config.model_copy(update={"create_table_on_init": False}))
     names = {table.name: name for name, table in tables_of(config)}
     for statement in policy["Statement"]:
@@ -195,5 +195,5 @@ def _terraform_reference(name: str, rest: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text in which Terraform is to replace nothing."""
+    """The text, escaped so that Terraform replaces nothing in it."""
     return text.replace("${", "$${").replace("%{", "%%{")

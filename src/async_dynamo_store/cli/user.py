@@ -1,4 +1,4 @@
-"""`user`: one user, as a person reads it, and raw."""
+"""`user`: show, change, export and delete one user."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="One user: show, change, export, delete, forget.")
 
-UserId = Annotated[str, typer.Argument(metavar="USER_ID", help="The user's id, as the platform gives it.")]
+UserId = Annotated[str, typer.Argument(metavar="USER_ID", help="The user id, as the platform sends it.")]
 PathArgument = Annotated[
     str,
-    typer.Argument(metavar="PATH", help="Where in the user's data: phones.1.type, or a JSON list of keys."),
+    typer.Argument(metavar="PATH", help="A path in the user's data: phones.1.type, or a JSON list of keys."),
 ]
-RawOption = Annotated[bool, typer.Option("--raw", help="The item in DynamoDB's own JSON.")]
+RawOption = Annotated[bool, typer.Option("--raw", help="Print the item in DynamoDB's JSON.")]
 
 
 @command(app, "show")
@@ -56,11 +56,11 @@ async def set_value(
     invocation: Invocation,
     user_id: UserId,
     path: PathArgument,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON; what is no JSON is taken as text.")],
-    text: Annotated[bool, typer.Option("--text", help="VALUE is text, whatever it looks like.")] = False,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON; anything else is taken as text.")],
+    text: Annotated[bool, typer.Option("--text", help="Take VALUE as text, even if it is JSON.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help='VALUE is in DynamoDB\'s JSON: {"SS": ["a"]}.')] = False,
 ) -> None:
-    """Write one value of the user's data, atomically; parents are made, and an unknown user too."""
+    """Write one value of the user's data, atomically. Missing parents, and a missing user, are created."""
     keys, read = _path(path), _value(value, as_text=text, raw=raw)
     async with invocation.store() as store:
         await store.set(user_id, keys, read)
@@ -72,36 +72,36 @@ async def unset_value(invocation: Invocation, user_id: UserId, path: PathArgumen
     """Remove one value of the user's data, atomically."""
     async with invocation.store() as store:
         if not await store.exists(user_id):
-            raise Failure("Nothing is stored of this user.")
+            raise Failure("Nothing is stored for this user.")
         await store.unset(user_id, _path(path))
-    invocation.answer({"user_id": user_id, "path": path, "unset": True}, f"{path} is not set any more.")
+    invocation.answer({"user_id": user_id, "path": path, "unset": True}, f"{path} is removed.")
 
 
 @command(app, "delete")
 async def delete(invocation: Invocation, user_id: UserId, yes: YesOption = False) -> None:
-    """Delete the user's item. Conversations stay: `forget` takes them too."""
+    """Delete the user's item. Conversations are kept; `forget` deletes them too."""
     async with invocation.store() as store:
         if not await store.exists(user_id):
-            raise Failure("Nothing is stored of this user.")
+            raise Failure("Nothing is stored for this user.")
         table = store.config.table_name
         invocation.confirm(f"Delete this user's item from the table {table}?", yes=yes)
         await store.delete(user_id)
-    invocation.answer({"user_id": user_id, "deleted": True}, f"The user's item is gone from {table}.")
+    invocation.answer({"user_id": user_id, "deleted": True}, f"The user's item was deleted from {table}.")
 
 
 @command(app, "export")
 async def export(
     invocation: Invocation,
     user_id: UserId,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Into a file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a new file.")] = None,
     raw: RawOption = False,
 ) -> None:
-    """Everything that is stored of a user, as JSON: the item, and all conversations. For a privacy request."""
+    """Export everything stored for a user as JSON: the item and all conversations. For a privacy request."""
     config = invocation.config()
     item = await _find_item(config, user_id)
     conversations = await _conversations(invocation, user_id)
     if item is None and not conversations:
-        raise Failure("Nothing is stored of this user.")
+        raise Failure("Nothing is stored for this user.")
     kept = item if raw or item is None else {key: plain(value) for key, value in item.items()}
     text = json_text(
         {
@@ -129,10 +129,10 @@ async def export(
 
 @command(app, "forget")
 async def forget(invocation: Invocation, user_id: UserId, yes: YesOption = False) -> None:
-    """Delete the user's item and all conversations, for a request of erasure. It may be run again."""
+    """Delete the user's item and all conversations, for an erasure request. It is safe to run again."""
     async with invocation.store() as store:
         table = store.config.table_name
-        invocation.confirm(f"Delete everything of this user from the table {table}?", yes=yes)
+        invocation.confirm(f"Delete everything stored for this user from the table {table}?", yes=yes)
         gone = await store.forget(user_id)
     counts = {"user_item": gone.user_item, "conversations": gone.conversations, "items": gone.items}
     invocation.answer(
@@ -147,9 +147,9 @@ async def _load(invocation: Invocation, user_id: str) -> UserRecord[dict[str, An
         try:
             record = await store.load(user_id)
         except UnreadableItemError as error:
-            raise Failure(f"{error}. `user show --raw` shows it as it is.") from error
+            raise Failure(f"{error}. `user show --raw` shows the stored item.") from error
     if record.is_new:
-        raise Failure("Nothing is stored of this user.")
+        raise Failure("Nothing is stored for this user.")
     return record
 
 
@@ -164,7 +164,7 @@ async def _find_item(config: DynamoDbConfig, user_id: str) -> Item | None:
 async def _read_item(config: DynamoDbConfig, user_id: str) -> Item:
     item = await _find_item(config, user_id)
     if item is None:
-        raise Failure("Nothing is stored of this user.")
+        raise Failure("Nothing is stored for this user.")
     return item
 
 
@@ -185,7 +185,7 @@ def _path(path: str) -> DataPath:
         path_keys(keys)
     except (ValueError, TypeError) as error:
         raise Failure(
-            'PATH is keys with dots between them, such as phones.1.type, or a JSON list of keys, such as ["a.b", 1].',
+            'PATH must be keys joined by dots, such as phones.1.type, or a JSON list of keys, such as ["a.b", 1].',
             Exit.USAGE,
         ) from error
     return keys
@@ -229,7 +229,7 @@ def _rows(config: DynamoDbConfig, record: UserRecord[dict[str, Any]], item: Item
             rows.add_row(Text(name, "dim"), "", f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     size = summary["size_bytes"]
     rows.add_row(
-        Text("size", "dim"), "", f"{size:,} bytes, {size / MAX_ITEM_BYTES:.1%} of what an item may hold"
+        Text("size", "dim"), "", f"{size:,} bytes, {size / MAX_ITEM_BYTES:.1%} of the limit of an item"
     )
     for part in ("data", "session"):
         for number, (key, value) in enumerate((summary[part] or {}).items()):

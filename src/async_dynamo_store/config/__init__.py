@@ -95,25 +95,25 @@ class DynamoDbConfig(Model):
             raise ValueError("read_capacity_units and write_capacity_units need billing_mode PROVISIONED")
         if self.attributes_column is not None and self.layout != "ask-sdk":
             raise ValueError(
-                "attributes_column is for the layout 'ask-sdk', whose SDKs let their user name it"
+                "attributes_column applies only to the layout 'ask-sdk': remove it, or set layout='ask-sdk'"
             )
         elements, layout = self.stored_elements, self.item_layout
         if (elements.session_element and layout.session is None) or (
             elements.history_elements and layout.history is None
         ):
             raise ValueError(
-                f"the layout {self.layout!r} has no place for session and history: leave them out of"
-                " stored_elements, or set another layout"
+                f"the layout {self.layout!r} cannot store this session or history: remove them from"
+                " stored_elements, or choose another layout"
             )
         if self.type == "embedded" and self.aws_config is not None:
-            raise ValueError("type 'embedded' is a database inside this process: leave aws_config out")
+            raise ValueError("type 'embedded' runs the database in this process: remove aws_config")
         if self.conversations is not None and self.conversations_table_name == self.table_name:
             raise ValueError(
-                "conversations need a table of their own: give conversations.table_name another name"
+                "conversations need a separate table: set conversations.table_name to another name"
             )
         if self.conversations is not None and len(self.conversations_table_name) > 255:
             raise ValueError(
-                "'-conversations' makes the table's name longer than 255: set conversations.table_name"
+                "table_name plus '-conversations' exceeds 255 characters: set conversations.table_name"
             )
         return self
 
@@ -129,9 +129,9 @@ class DynamoDbConfig(Model):
         taken += [self.ttl.attribute] if self.ttl else []
         for name in taken:
             if name in self.item_layout.attributes:
-                raise ValueError(f"the attribute {name!r} has its own use in the layout {self.layout!r}")
+                raise ValueError(f"the attribute {name!r} is reserved by the layout {self.layout!r}")
             if taken.count(name) > 1:
-                raise ValueError(f"the attribute {name!r} is given two uses among keys, index keys and ttl")
+                raise ValueError(f"the attribute {name!r} is used twice among keys, index keys and ttl")
         index_names = [index.index_name for index in self.global_secondary_indexes]
         if len(set(index_names)) < len(index_names):
             raise ValueError("two global_secondary_indexes have the same index_name")
@@ -161,7 +161,7 @@ class DynamoDbConfig(Model):
 
 
 Config = DynamoDbConfig | Mapping[str, Any] | str
-"""What stands for a configuration: the model (or the settings), a dict of its fields, or the table's name."""
+"""A configuration: the model (or the settings), a dict of its fields, or the table's name."""
 
 
 def read_config(config: Config) -> DynamoDbConfig:

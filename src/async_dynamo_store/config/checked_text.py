@@ -23,17 +23,15 @@ def _attribute_name(value: str) -> str:
     if not 1 <= len(value.encode()) <= 255:
         raise ValueError("the name of a key attribute has 1 to 255 bytes")
     if value == _OWN_ATTRIBUTE:
-        raise ValueError(
-            f"{_OWN_ATTRIBUTE!r} is the attribute in which this library keeps its own bookkeeping"
-        )
+        raise ValueError(f"the attribute {_OWN_ATTRIBUTE!r} is reserved for this library's bookkeeping")
     return value
 
 
 def _on_the_wire(value: str) -> str:
     if not value.strip():
-        raise ValueError("it is blank: leave it out, or unset its variable in the environment")
+        raise ValueError("it is blank: omit it, or unset its environment variable")
     if value != value.strip() or not value.isprintable():
-        raise ValueError("it has spaces around it, or control characters such as a line break in it")
+        raise ValueError("it has leading or trailing spaces, or control characters such as a line break")
     return value
 
 
@@ -45,13 +43,13 @@ def _secret_on_the_wire(value: SecretStr) -> SecretStr:
 def _endpoint(value: str) -> str:
     if not is_endpoint(value):
         raise ValueError(
-            "it is not the URL of an endpoint: give scheme and host, such as http://localhost:8000 (a port is 1 to 65535)"
+            "it is not an endpoint URL: give the scheme and the host, such as http://localhost:8000 (ports are 1 to 65535)"
         )
     return value
 
 
 def is_endpoint(value: str) -> bool:
-    """Whether it is the URL of an endpoint: http or https, a host, perhaps a port and a path, and nothing else."""
+    """Whether `value` is an endpoint URL: http or https, a host, optionally a port and a path, and nothing else."""
     try:
         url = urlsplit(value)
         whole = bool(url.scheme in ("http", "https") and url.hostname and url.port != 0)

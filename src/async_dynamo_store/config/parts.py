@@ -86,12 +86,12 @@ class HistoryElements(Model):
     def _own_elements_are_functions(self) -> Self:
         for name, element in (self.model_extra or {}).items():
             if isinstance(element, bool):
-                raise ValueError(f"history has no element {name!r} of its own: give a function of the turn")
+                raise ValueError(f"{name!r} is not a built-in history element: give a function of the turn")
         return self
 
     @property
     def elements(self) -> dict[str, HistoryElement]:
-        """What is kept of a turn: name → True for a built-in element, or the function that makes it."""
+        """The enabled history elements: name → True for a built-in element, or the function that computes it."""
         every = {
             name: getattr(self, name) for name in type(self).model_fields if name not in ("enabled", "size")
         }
@@ -123,7 +123,7 @@ class StoredElements(Model):
 
 
 class Ttl(Model):
-    """DynamoDB's own expiry: `attribute` (epoch seconds) is set `after_seconds` ahead by saves."""
+    """DynamoDB's time to live: each save sets `attribute` (epoch seconds) to `after_seconds` from now."""
 
     attribute: AttributeName
     after_seconds: PositiveInt
@@ -180,7 +180,5 @@ class Conversations(Model):
     @model_validator(mode="after")
     def _expiry_has_its_own_attribute(self) -> Self:
         if self.ttl and self.ttl.attribute in _OF_CONVERSATIONS:
-            raise ValueError(
-                f"the attribute {self.ttl.attribute!r} has its own use in the table of conversations"
-            )
+            raise ValueError(f"the attribute {self.ttl.attribute!r} is reserved in the conversations table")
         return self

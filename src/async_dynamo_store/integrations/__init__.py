@@ -1,1 +1,1 @@
-"""One module for each place where a voice backend runs. Import the one you need by its name."""
+"""One module per server, framework or service that the library integrates with. Import the one you need by name."""

@@ -42,7 +42,7 @@ _HOST: Final = "s3.amazonaws.com"
 _PATH: Final = "/echo.api/"
 _TOLERANCE: Final = timedelta(seconds=150)
 _EVENT_TOLERANCE: Final = timedelta(hours=1)
-"""Skill events are sent again for as long as an hour (Amazon, 'Skill Events in Alexa Skills')."""
+"""Alexa resends skill events for up to an hour (Amazon, 'Skill Events in Alexa Skills')."""
 
 _CHAIN_BYTES: Final = 64 * 1024
 _DOWNLOAD_SECONDS: Final = 3
@@ -51,7 +51,7 @@ _CERTIFICATE: Final = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIF
 
 
 class AlexaVerifier:
-    """Alexa: checks the body's signature with the certificate that the request names, and that it is for one of these skills.
+    """Alexa: checks the body's signature against the certificate that the request names, and the skill's id.
 
     `skill_ids` are the skills' application ids (`amzn1.ask.skill.…`). `roots` are the trusted root
     certificates; the default are certifi's. The signature is `Signature-256`; the older SHA-1 signature is ignored,
@@ -71,7 +71,7 @@ class AlexaVerifier:
     async def verify(self, http: HttpRequest, request: Request) -> None:
         """Check the timestamp, the skill, the certificates' address, the certificates, and the signature.
 
-        The cheapest check comes first. Nothing is downloaded from an address that is not Amazon's.
+        The cheapest check comes first. Certificates are downloaded from Amazon's address only.
         """
         _check_timestamp(request)
         skill_id = fields.text(
@@ -79,24 +79,24 @@ class AlexaVerifier:
         ) or fields.text(request.raw, "session", "application", "applicationId")
         if skill_id not in self._skill_ids:
             raise VerificationError(
-                "the request is for another skill; give AlexaVerifier the id of each that you have"
+                "the request is for another skill; pass AlexaVerifier the ids of all your skills"
             )
         signature = _signature(http.headers.get("signature-256"))
         signer = await self._signer(_chain_url(http.headers.get("signaturecertchainurl")))
         try:
             signer.key.verify(signature, http.body, PKCS1v15(), SHA256())
         except InvalidSignature as error:
-            raise VerificationError("the signature is not that of this body") from error
+            raise VerificationError("the signature does not match the body") from error
 
     async def _signer(self, url: URL) -> _Signer:
-        """Whose certificate is at `url`: as it was found before, until a certificate of its chain expires."""
+        """The signer whose certificate is at `url`; cached until a certificate of the chain expires."""
         signer = self._signers.get(url)
         if signer is None or signer.expires <= _now():
             signer = await asyncio.shield(self._download(url))
         return signer
 
     def _download(self, url: URL) -> asyncio.Task[_Signer]:
-        """The pending download of this event loop, or a new one: all callers share it."""
+        """The event loop's pending download, which all callers share, or a new one."""
         loop = asyncio.get_running_loop()
         task = self._downloads.get(url)
         if task is None or task.get_loop() is not loop:
@@ -119,7 +119,7 @@ class AlexaVerifier:
                 pem = await _fetch(url)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise VerificationError(
-                f"Amazon's certificates could not be had ({type(error).__name__})"
+                f"Amazon's certificates could not be downloaded ({type(error).__name__})"
             ) from error
         return _signer_of(pem, self._roots or _public_roots())
 
@@ -135,7 +135,7 @@ def _check_timestamp(request: Request) -> None:
     tolerance = _EVENT_TOLERANCE if is_event else _TOLERANCE
     if request.timestamp is None or abs(_now() - request.timestamp) > tolerance:
         raise VerificationError(
-            "the request has no timestamp, or one of another time; check this machine's clock too"
+            "the timestamp is missing or too far from the current time; check this machine's clock too"
         )
 
 
@@ -143,11 +143,11 @@ def _signature(header: str | None) -> bytes:
     try:
         return base64.b64decode(header or "", validate=True)
     except binascii.Error as error:
-        raise VerificationError("Signature-256 is no base64") from error
+        raise VerificationError("Signature-256 is not base64") from error
 
 
 def _chain_url(header: str | None) -> URL:
-    """The address of the certificates, normalized, if Amazon would have them there."""
+    """The normalized URL of the certificates, if it is one of Amazon's."""
     try:
         url = URL(header or "")
     except ValueError:
@@ -158,12 +158,12 @@ def _chain_url(header: str | None) -> URL:
         or not url.raw_path.startswith(_PATH)
         or has_more
     ):
-        raise VerificationError("SignatureCertChainUrl is missing, or no address of Amazon's certificates")
+        raise VerificationError("SignatureCertChainUrl is missing, or not a URL of Amazon's certificates")
     return URL.build(scheme="https", host=_HOST, path=url.raw_path, encoded=True)
 
 
 async def _fetch(url: URL) -> bytes:
-    """What is at the address, through the environment's proxy if it names one."""
+    """The content at `url`. The environment's proxy settings apply."""
     trusted = ssl.create_default_context()
     trusted.load_verify_locations(certifi.where())
     async with (
@@ -174,14 +174,14 @@ async def _fetch(url: URL) -> bytes:
         async for part in response.content.iter_any():
             body += part
             if len(body) > _CHAIN_BYTES:
-                raise VerificationError(f"the certificates are over {_CHAIN_BYTES} bytes")
+                raise VerificationError(f"the certificates are larger than {_CHAIN_BYTES} bytes")
         if response.status != 200:
-            raise VerificationError(f"the address of the certificates answers {response.status}")
+            raise VerificationError(f"the certificates' URL answered with status {response.status}")
         return body
 
 
 def _signer_of(pem: bytes, roots: verification.Store) -> _Signer:
-    """The key of the first certificate: Alexa's, valid now, and led to a trusted root by those after it."""
+    """The key of the first certificate, which must be Alexa's, be valid now, and chain to a trusted root."""
     verifier = (
         verification.PolicyBuilder().store(roots).time(_now()).build_server_verifier(x509.DNSName(_DOMAIN))
     )
@@ -189,11 +189,11 @@ def _signer_of(pem: bytes, roots: verification.Store) -> _Signer:
         signing, *others = x509.load_pem_x509_certificates(pem)
         chain = verifier.verify(signing, others)
     except (ValueError, verification.VerificationError) as error:
-        raise VerificationError(f"the certificates are not Alexa's, or not valid now: {error}") from error
+        raise VerificationError(f"the certificates are not Alexa's, or are not valid now: {error}") from error
     names = signing.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     key = signing.public_key()
     if _DOMAIN not in names.get_values_for_type(x509.DNSName) or not isinstance(key, RSAPublicKey):
-        raise VerificationError(f"the certificate has a wildcard for {_DOMAIN}, or no RSA key")
+        raise VerificationError(f"the certificate does not name {_DOMAIN} itself, or has no RSA key")
     return _Signer(key, min(certificate.not_valid_after_utc for certificate in chain))
 
 
@@ -201,7 +201,7 @@ def _signer_of(pem: bytes, roots: verification.Store) -> _Signer:
 def _public_roots() -> verification.Store:
     roots: list[x509.Certificate] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an old root that breaks a rule of today
+        warnings.simplefilter("ignore")  # some old roots break current rules
         for pem in _CERTIFICATE.findall(Path(certifi.where()).read_bytes()):
             try:
                 roots.append(x509.load_pem_x509_certificate(pem))

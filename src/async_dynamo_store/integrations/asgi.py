@@ -23,7 +23,7 @@ __all__ = ["AsgiApp"]
 log = logging.getLogger(__name__)
 
 _BODY_SECONDS = 10
-"""How long a body may take; the platforms themselves wait no longer for the whole answer."""
+"""The time limit for receiving a body. No platform waits longer than this for the whole answer."""
 
 
 class AsgiApp:
@@ -47,7 +47,7 @@ class AsgiApp:
         health_path: str | None = None,
     ) -> None:
         if isinstance(verify, str) and verify != "off":
-            raise ValueError(f'verify is a list of verifiers, or "off" for development, and not {verify!r}')
+            raise ValueError(f'verify must be a list of verifiers, or "off" for development, not {verify!r}')
         self._endpoint = HttpEndpoint(app, None if verify == "off" else verify, health_path)
         self._lifetime = StoreLifetime(_store(app))
         self._max_body_bytes = max_body_bytes
@@ -61,7 +61,7 @@ class AsgiApp:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            raise ValueError(f"AsgiApp does not speak {scope['type']}")
+            raise ValueError(f"AsgiApp does not support the scope type {scope['type']!r}")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -82,12 +82,12 @@ class AsgiApp:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._body(receive)
         except TimeoutError:
-            refused = RefusedError(408, f"The body did not come within {_BODY_SECONDS} seconds.")
+            refused = RefusedError(408, f"The body did not arrive within {_BODY_SECONDS} seconds.")
             await send_answer(send, refusal(refused))
         except RefusedError as refused:
             await send_answer(send, refusal(refused))
         except _ClientLeftError:
-            log.info("A client left before its request was complete")
+            log.info("A client disconnected before its request was complete")
         else:
             await send_answer(send, await self._endpoint.answer(_incoming(scope, body)))
 
@@ -99,13 +99,13 @@ class AsgiApp:
                 raise _ClientLeftError
             body += message.get("body", b"")
             if len(body) > self._max_body_bytes:
-                raise RefusedError(413, f"The body is over {self._max_body_bytes} bytes.")
+                raise RefusedError(413, f"The body is larger than {self._max_body_bytes} bytes.")
             if not message.get("more_body", False):
                 return bytes(body)
 
 
 class _ClientLeftError(Exception):
-    """There is nobody to answer."""
+    """The client disconnected before the request was complete."""
 
 
 def _incoming(scope: Scope, body: bytes) -> Incoming:
@@ -124,7 +124,7 @@ def _incoming(scope: Scope, body: bytes) -> Incoming:
 
 
 def _path(scope: Scope) -> str:
-    """Where the app is mounted, the server's path begins with the mount's (ASGI, `root_path`)."""
+    """The path below the app's mount; in a mounted app, `path` begins with `root_path` (ASGI)."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path.removeprefix(root) if path.startswith(f"{root}/") else path

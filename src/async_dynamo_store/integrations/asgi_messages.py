@@ -1,4 +1,4 @@
-"""What the ASGI integrations share: ASGI's types (ASGI Specification 3.0), an answer, a store's lifetime."""
+"""Shared by the ASGI integrations: ASGI's types (ASGI Specification 3.0), sending an answer, the store's lifetime."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ class StoreLifetime:
         self._closings: dict[asyncio.AbstractEventLoop, AsyncGenerator[None] | None] = {}
 
     async def begin(self) -> None:
-        """The server starts up: open the store, which sends nothing yet."""
+        """Open the store when the server starts; this sends nothing yet."""
         self._closings[asyncio.get_running_loop()] = None
         if self._store:
             await self._store.__aenter__()
 
     async def end(self) -> None:
-        """The server shuts down: finish pending writes and close the client.
+        """Finish pending writes and close the client when the server stops.
 
-        A server that starts again opens a new one.
+        A restarted server opens a new client.
         """
         self._closings.pop(asyncio.get_running_loop(), None)
         if self._store:
             await self._store.disconnect()
 
     async def ensure(self) -> None:
-        """Called before each request: a server that sent no startup event will send no shutdown event either.
+        """Called before each request, for servers that send no startup event and therefore no shutdown event.
 
-        The client is then closed with the event loop: asyncio closes the async generators that are still open
-        as its last step.
+        Their client is closed with the event loop: as its last step, asyncio closes the async generators that are
+        still open.
         """
         loop = asyncio.get_running_loop()
         if loop not in self._closings:

@@ -1,4 +1,4 @@
-"""The HTTP requests that AWS passes to a function, and the answers that go back in the same envelope.
+"""HTTP requests in the event formats of AWS Lambda, and the responses to them.
 
 AWS, 'Create AWS Lambda proxy integrations for HTTP APIs' (payload formats 1.0 and 2.0), 'Lambda function URLs',
 'Use Lambda functions as targets of an Application Load Balancer'.
@@ -38,7 +38,7 @@ def incoming(event: Mapping[str, Any]) -> Incoming:
 
 def enveloped(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """The answer in the envelope of `event`."""
-    # A load balancer that is set to multi-value headers accepts no single-value ones.
+    # A load balancer with multi-value headers turned on rejects single-value headers.
     if "headers" not in event and "multiValueHeaders" in event:
         headers: dict[str, Any] = {
             "multiValueHeaders": {name: [value] for name, value in answer.headers.items()}
@@ -49,7 +49,7 @@ def enveloped(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """By lowercase name. Of a repeated header, the single-value form has only the last value."""
+    """The headers, with lowercase names. The single-value form has only the last value of a repeated header."""
     several = {
         name.lower(): ", ".join(values) for name, values in (event.get("multiValueHeaders") or {}).items()
     }
@@ -57,9 +57,9 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _query(event: Mapping[str, Any]) -> str:
-    """The query as the client sent it, as far as the envelope has kept that.
+    """The query as the client sent it, as far as the envelope preserves it.
 
-    A load balancer passes names and values on as they came; a REST API has decoded them.
+    A load balancer passes names and values on unchanged; a REST API decodes them.
     """
     raw: str | None = event.get("rawQueryString")
     if raw is not None:

@@ -33,10 +33,10 @@ __all__ = ["LambdaContext", "LambdaHandler", "lambda_handler"]
 log = logging.getLogger(__name__)
 
 _SECONDS_FOR_THE_ANSWER = 0.25
-"""What the store leaves of an invocation's time, for `on_error` to answer before Lambda ends the process."""
+"""The part of an invocation's time that the store does not use, so that `on_error` can answer before Lambda stops it."""
 
 _LAYERS = ("TCP", "TLS", "HTTP")
-"""Each layer notices a closed socket in one more step of the event loop."""
+"""Each layer needs one more step of the event loop to notice a closed socket."""
 
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -45,7 +45,7 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 )
-"""Where a function's credentials are, the last two with SnapStart; a session reads them once."""
+"""The variables with a function's credentials (the last two with SnapStart). A session reads them only once."""
 
 
 class LambdaContext(Protocol):
@@ -73,7 +73,7 @@ class LambdaHandler:
         self._runner = asyncio.Runner()
         self._credentials = _credentials()
         atexit.register(self.close)
-        with suppress(ImportError):  # Lambda has it from Python 3.12 on
+        with suppress(ImportError):  # part of Lambda's runtimes from Python 3.12 on
             import snapshot_restore_py as snapshot  # pyright: ignore[reportMissingTypeStubs]
 
             snapshot.register_before_snapshot(self.close)
@@ -82,7 +82,7 @@ class LambdaHandler:
             self._runner.run(self._open())
 
     def __call__(self, event: Any, context: LambdaContext | None = None) -> Any:
-        """One invocation, from the event to what Lambda passes on as its result."""
+        """Run one invocation and return its result."""
         return self._runner.run(self._invocation(event, context))
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class LambdaHandler:
             runner.run(self._disconnect())
 
     async def _invocation(self, event: Any, context: LambdaContext | None) -> Any:
-        # While the process was frozen, servers may have closed sockets: the loop notices it now, before one is used.
+        # Servers may have closed sockets while the process was frozen. Let the event loop notice it before a socket is used.
         for _ in _LAYERS:
             await asyncio.sleep(0)
         if (credentials := _credentials()) != self._credentials:
@@ -115,7 +115,7 @@ class LambdaHandler:
             if not _is_ping(event):
                 raise
             if not self._has_noted_others:
-                log.debug("Events that only keep the function warm are answered with nothing")
+                log.debug("Events that only keep the function warm get no answer")
                 self._has_noted_others = True
             return None
 
@@ -124,14 +124,14 @@ class LambdaHandler:
             try:
                 await store.open()
             except StoreError as error:
-                log.warning("The first request has to try again to make the client: %s", error)
+                log.warning("The client could not be created; the first request will try again: %s", error)
 
     async def _disconnect(self) -> None:
         if store := self._store():
             await store.disconnect()
 
     def _restored(self) -> None:
-        # All processes restored from one snapshot share the state of `random`, which draws the pauses of retries.
+        # All processes restored from one snapshot share the state of `random`, which randomizes the delays of retries.
         random.seed()
         self._credentials = _credentials()
         self._runner.run(self._open())
@@ -161,7 +161,7 @@ def lambda_handler(
 
 
 def _is_ping(event: Any) -> bool:
-    """What a schedule or a warm-up plugin sends (`{"source": "serverless-plugin-warmup"}`, `{"warmer": true}`)."""
+    """Whether a schedule or a warm-up plugin sent it (`{"source": "serverless-plugin-warmup"}`, `{"warmer": true}`)."""
     return isinstance(event, Mapping) and (
         isinstance(event.get("source"), str) or any(event.get(name) is True for name in ("warmer", "warmup"))
     )

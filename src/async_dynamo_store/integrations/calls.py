@@ -1,4 +1,4 @@
-"""`Call`: what a phone agent needs: the user, the earlier messages, and a recorder for the call."""
+"""`Call`: the user, the earlier messages and a recorder for one call of a phone agent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Call(Generic[DataT]):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    # Without parameters: a framework gives its shutdown callbacks a reason if they take one.
+    # No parameters, because frameworks pass a reason to shutdown callbacks that take one.
     async def aclose(self) -> None:
         """Wait at most 10 seconds for pending writes; what is lost after that is logged."""
         self.recorder.save_user()

@@ -1,4 +1,4 @@
-"""What an integration needs beside the package itself: its extra."""
+"""Imports of optional dependencies (extras)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def naming_the_extra(extra: str, what: str) -> Generator[None]:
-    """Around the imports of an extra: `ImportError` says how to install it."""
+    """Wraps the imports of an extra: if one is missing, `ImportError` says how to install it."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""One HTTP request of a platform, from its bytes to the answer. The integrations with HTTP share it."""
+"""Answers one HTTP request of a platform. All HTTP integrations share it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 _FORM = "application/x-www-form-urlencoded"
 _FIELDS = 1000
 _PARTS = 50_000
-"""Many times what any platform sends, and few enough to be parsed in a moment before it is known who sent them."""
+"""The limit of a body that is parsed before it is verified: far more than any platform sends, and parsed fast."""
 
 
 class RefusedError(Exception):
-    """A request is answered with an HTTP status of 400 or more, and this sentence for who sent it."""
+    """Answer the request with this HTTP status, which is 400 or more, and with this sentence for the client."""
 
     def __init__(self, status: int, sentence: str, **headers: str) -> None:
         super().__init__(sentence)
@@ -42,7 +42,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request as it came: `url` is the whole address, `path` its path where the app is mounted, `headers` by lowercase name."""
+    """An HTTP request. `url` is complete, `path` is relative to the app's mount, `headers` have lowercase names."""
 
     method: str
     url: str = field(repr=False)
@@ -54,7 +54,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -73,21 +73,19 @@ class HttpEndpoint:
         self, app: VoiceApp[Any], verify: Iterable[Verifier] | None, health_path: str | None = None
     ) -> None:
         if health_path is not None and not health_path.startswith("/"):
-            raise ValueError(
-                f'health_path begins with a slash, such as "/health"; this one is {health_path!r}'
-            )
+            raise ValueError(f'health_path must begin with a slash, such as "/health"; got {health_path!r}')
         self._app = app
         self._health_path = health_path
         self._verifiers = None if verify is None else _by_platform(verify)
         self._has_warned = verify is not None
 
     async def answer(self, incoming: Incoming) -> Answer:
-        """The answer to one request; an error is logged, and its text is not sent."""
+        """The answer to one request. Errors are logged, and their text is not sent."""
         if incoming.method in ("GET", "HEAD") and incoming.path == self._health_path:
             return _text("text/plain; charset=utf-8", "ok" if incoming.method == "GET" else "")
         if not self._has_warned:
             log.warning(
-                "Requests over HTTP are not verified here: unless it is done in front, anyone can be any user."
+                "HTTP requests are not verified: unless a proxy or gateway verifies them, anyone can act as any user."
             )
             self._has_warned = True
         try:
@@ -104,7 +102,7 @@ class HttpEndpoint:
             return refusal(refused_for(error))
 
     def _challenge(self, incoming: Incoming) -> str:
-        """The answer to the GET with which Messenger asks whether this is its webhook."""
+        """The answer to the GET with which Messenger verifies a webhook."""
         verifier = (self._verifiers or {}).get("messenger")
         if not isinstance(verifier, MessengerVerifier):
             raise _not_allowed()
@@ -121,7 +119,7 @@ class HttpEndpoint:
         try:
             requests = parse_request(raw)
         except UnknownRequestError as error:
-            raise RefusedError(400, "This is no request of a voice platform known here.") from error
+            raise RefusedError(400, "This is not a request of a supported voice platform.") from error
         http = HttpRequest(url=incoming.url, headers=incoming.headers, body=incoming.body, form=form)
         await self._verify(http, requests[0])
         return await self._app.handle_requests(requests)
@@ -132,7 +130,7 @@ class HttpEndpoint:
         try:
             verifier = self._verifiers.get(request.platform)
             if verifier is None:
-                raise VerificationError("it has no verifier; give one in verify=[…] to serve this platform")
+                raise VerificationError("the platform has no verifier; add one to verify=[…] to serve it")
             await verifier.verify(http, request)
         except VerificationError as error:
             _refuse(request.platform, error)
@@ -141,17 +139,17 @@ class HttpEndpoint:
 def _by_platform(verifiers: Iterable[Verifier]) -> dict[str, Verifier]:
     by_platform: dict[str, Verifier] = {}
     if isinstance(verifiers, Verifier):
-        raise TypeError("verify is a list of verifiers: verify=[AlexaVerifier(…)]")
+        raise TypeError("verify must be a list of verifiers: verify=[AlexaVerifier(…)]")
     verifiers = list(verifiers)
     if not verifiers:
-        raise ValueError("verify needs a verifier for each platform that is served")
+        raise ValueError("verify is empty: add a verifier for each platform that you serve")
     for verifier in verifiers:
         if not isinstance(verifier, Verifier):
-            raise TypeError(f"{verifier!r} is no verifier: it needs `platforms` and `async def verify`")
+            raise TypeError(f"{verifier!r} is not a verifier: it needs `platforms` and `async def verify`")
         for platform in verifier.platforms:
             if platform not in get_args(Platform):
                 raise ValueError(
-                    f"there is no platform {platform!r}; there are {', '.join(get_args(Platform))}"
+                    f"there is no platform {platform!r}; the platforms are {', '.join(get_args(Platform))}"
                 )
             if by_platform.setdefault(platform, verifier) is not verifier:
                 raise ValueError(f"{platform} has two verifiers")
@@ -164,13 +162,13 @@ def _refuse(platform: Platform, error: VerificationError) -> NoReturn:
 
 
 def refused_for(error: Exception) -> RefusedError:
-    """What the caller is told of an error: only whether another try may help."""
+    """The response to an error. It tells the client only whether a retry may help."""
     if isinstance(error, InvalidUserIdError | UnknownRequestError):
         return RefusedError(400, str(error))
     if isinstance(error, ConflictError):
         return RefusedError(409, "Another request changed this user at the same time. Try again.")
     if isinstance(error, ThrottledError | UnavailableError):
-        return RefusedError(503, "The database cannot be reached. Try again later.")
+        return RefusedError(503, "The database is unavailable. Try again later.")
     return RefusedError(500, "This request could not be answered.")
 
 
@@ -189,16 +187,16 @@ def _form(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
     except ValueError as error:
-        raise RefusedError(400, "The body is no form.") from error
+        raise RefusedError(400, "The body is not a form.") from error
 
 
 def _json(body: bytes) -> Any:
-    if body.count(b"[") + body.count(b"{") > _PARTS:  # counted in a thousandth of the time that a parse takes
+    if body.count(b"[") + body.count(b"{") > _PARTS:  # a thousand times as fast as parsing
         raise RefusedError(400, f"The body has more than {_PARTS} objects and lists.")
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "The body is no JSON.") from error
+        raise RefusedError(400, "The body is not JSON.") from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -210,6 +208,6 @@ def _text(content_type: str, text: str) -> Answer:
 
 
 def refusal(refused: RefusedError) -> Answer:
-    """The answer that refuses a request: JSON with one sentence."""
+    """The answer to a refused request: JSON with one sentence."""
     headers = {"content-type": "application/json", **refused.headers}
     return Answer(status=refused.status, headers=headers, text=json.dumps({"error": str(refused)}))

@@ -1,4 +1,4 @@
-"""`UserMiddleware`: each request of any ASGI app, and each message of a WebSocket, is a turn of its user."""
+"""`UserMiddleware`: loads and saves the user around each HTTP request or WebSocket message of any ASGI app."""
 
 from __future__ import annotations
 
@@ -133,19 +133,19 @@ class UserMiddleware:
 
     async def _save(self, user: UserRecord[Any], client: _HttpClient | _WebSocketClient) -> None:
         if await client.has_left():
-            log.info("A client left before the endpoint had ended: what it changed is not saved")
+            log.info("A client disconnected before the endpoint ended; its changes are not saved")
         else:
             await self._store.save(user)
 
 
 class _NotSavedError(OSError):
-    """Ends an endpoint whose response is not sent, with what `send` raises when nobody listens (ASGI)."""
+    """Ends an endpoint whose response is not sent. ASGI's `send` raises `OSError` too after a disconnect."""
 
 
 class _HttpClient:
-    """The client of a request. What it sends is read ahead of the endpoint, so that a disconnect is noticed.
+    """The client of a request. A task reads its messages ahead of the endpoint, so that a disconnect is noticed.
 
-    Another middleware around this one may pass a disconnect on some steps of the event loop later.
+    An outer middleware may delay a disconnect by a few steps of the event loop.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -157,19 +157,19 @@ class _HttpClient:
     async def receive(self) -> Message:
         """The next message."""
         message = await self._messages.get()
-        if self._reader.done():  # the last message: whoever else asks gets it too
+        if self._reader.done():  # the last message, which later calls receive too
             self._messages.put_nowait(message)
         if isinstance(message, Exception):
             raise message
         return message
 
     async def has_left(self) -> bool:
-        """Whether a disconnect has come."""
-        await asyncio.sleep(0)  # for the reader, if one has come since its last step
+        """Whether the client has disconnected."""
+        await asyncio.sleep(0)  # lets the reader process a message that arrived since its last step
         return self._has_left
 
     async def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop reading."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
 
@@ -185,7 +185,7 @@ class _HttpClient:
 
 
 class _WebSocketClient:
-    """The client of a WebSocket, looked at ahead of the endpoint, to see whether it has left."""
+    """The client of a WebSocket. Messages are read ahead of the endpoint to notice a disconnect."""
 
     def __init__(self, receive: Receive) -> None:
         self.is_connected = False
@@ -208,9 +208,9 @@ class _WebSocketClient:
             self._waiting -= 1
 
     async def has_left(self) -> bool:
-        """Whether a disconnect has come; what else has come is kept for `receive`."""
+        """Whether the client has disconnected. Other messages are kept for `receive`."""
         while self._may_have_left():
-            if self._waiting:  # a task of the endpoint is the one who hears of it
+            if self._waiting:  # a task of the endpoint is reading already, and will get the disconnect
                 await asyncio.sleep(0)
                 break
             self._ahead = self._ahead or asyncio.create_task(self._read())
@@ -219,7 +219,7 @@ class _WebSocketClient:
         return self._has_left
 
     async def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop reading."""
         if self._ahead:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
@@ -229,7 +229,7 @@ class _WebSocketClient:
         return self.is_connected and not self._has_left and not has_more_to_say
 
     async def _look(self, ahead: asyncio.Task[Message], seconds: float | None = None) -> bool:
-        """Whether the next message has come within the time."""
+        """Whether the next message arrived in time."""
         if not ahead.done():
             await asyncio.wait([ahead], timeout=seconds)
         if ahead.done() and self._ahead is ahead:

@@ -65,7 +65,7 @@ class DynamoDBSession:
             user_id = self._user_id
         elif wrapper is None:
             raise StoreError(
-                "The user of this session is found in the context of a run. Give the session a user_id, or the call a wrapper."
+                "This session's user_id is a function of a run's context. Pass wrapper=, or create the session with a user id."
             )
         else:
             user_id = self._user_id(wrapper)
@@ -112,7 +112,7 @@ class RealtimeRecorder(Recorder):
         self._open: dict[str, RealtimeItem] = {}
 
     def on_event(self, event: RealtimeSessionEvent) -> None:
-        """Take the history from an event."""
+        """Record the history changes of an event."""
         if event.type == "history_added":
             self._open[event.item.item_id] = event.item
         elif event.type == "history_updated":
@@ -120,12 +120,12 @@ class RealtimeRecorder(Recorder):
         self._record_what_is_ready()
 
     async def aclose(self, seconds: float = 10.0) -> None:
-        """Store the last messages, finished or not, and wait for that at most this many seconds."""
+        """Store the last messages, finished or not, and wait at most this many seconds for it."""
         self._record(list(self._open))
         await super().aclose(seconds)
 
     def _record_what_is_ready(self) -> None:
-        """In their order: one without a text waits, as long as its user has not spoken again."""
+        """Record finished messages in order. An unfinished one blocks the rest until the user speaks again."""
         ids = list(self._open)
         ready = 0
         for number, each in enumerate(ids, 1):
@@ -151,13 +151,13 @@ def _is_finished(item: RealtimeItem) -> bool:
 
 
 def _text(item: Any) -> str:
-    """What was said or written in a message."""
+    """The text or transcript of a message."""
     texts = [getattr(part, "text", None) or getattr(part, "transcript", None) for part in item.content]
     return " ".join(filter(None, texts))
 
 
 def _as_items(item: RealtimeItem) -> list[Message]:
-    """An item as a run of the Agents SDK takes it; nothing of a message without text."""
+    """The item in the input format of the Agents SDK; an empty list for a message without text."""
     if item.type == "message":
         text = _text(item)
         kind = "output_text" if item.role == "assistant" else "input_text"

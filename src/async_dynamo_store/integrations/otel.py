@@ -55,7 +55,7 @@ def observe(
     meter_provider: MeterProvider | None = None,
     user_id_key: bytes | None = None,
 ) -> None:
-    """Tell OpenTelemetry of what the store does from now on; without providers, the global ones.
+    """Report the store's operations to OpenTelemetry from now on; without providers, the global ones are used.
 
     `user_id_key` puts the user into the spans of turns, loads and saves, as `enduser.pseudo.id`: an HMAC-SHA256 of the
     item's key with this secret.
@@ -64,13 +64,13 @@ def observe(
 
 
 class TraceContext:
-    """An ASGI app inside the trace of whoever asks, as the global propagator reads it from the headers (`traceparent`)."""
+    """ASGI middleware that continues the caller's trace, which the global propagator reads from the headers (`traceparent`)."""
 
     def __init__(self, app: Callable[[Scope, Any, Any], Awaitable[None]]) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Run the app in the trace that the headers name, else in a new one."""
+        """Run the app in the trace from the headers, or in a new one."""
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope.get("headers", ())
@@ -109,15 +109,15 @@ class _OpenTelemetry:
         meter = metrics.get_meter(_OURS, meter_provider=meters)
         self._user_id_key = user_id_key
         self._call_seconds = meter.create_histogram(
-            "db.client.operation.duration", "s", "Calls of DynamoDB, with all their tries"
+            "db.client.operation.duration", "s", "Calls to DynamoDB, including retries"
         )
         self._seconds = meter.create_histogram(f"{_OURS}.operation.duration", "s", "Turns, loads and saves")
         self._units = meter.create_counter(f"{_OURS}.consumed_capacity", "{unit}", "Capacity units")
-        self._retries = meter.create_counter(f"{_OURS}.retries", "{retry}", "Tries after the first")
+        self._retries = meter.create_counter(f"{_OURS}.retries", "{retry}", "Attempts after the first")
         self._refused = meter.create_counter(
-            f"{_OURS}.refused_conditions", "{write}", "Writes that met another writer's"
+            f"{_OURS}.refused_conditions", "{write}", "Writes whose condition failed because of another write"
         )
-        self._saves = meter.create_counter(f"{_OURS}.saves", "{save}", "Saves by what became of them")
+        self._saves = meter.create_counter(f"{_OURS}.saves", "{save}", "Saves by outcome")
         self._size = meter.create_histogram(f"{_OURS}.item.size", "By", "User items loaded and saved")
 
     @contextmanager
@@ -178,7 +178,7 @@ class _OpenTelemetry:
 
 @contextmanager
 def _told(span: Span, attributes: dict[str, Any]) -> Generator[None]:
-    """The type of an error, and not its text. A refused condition is an answer, and no failure."""
+    """Record the type of an error, not its text. A failed condition is an expected answer, not a failure of the span."""
     try:
         yield
     except ConditionFailed:

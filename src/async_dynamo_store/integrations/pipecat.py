@@ -50,9 +50,9 @@ _ENDS_OF_A_STEP = (
     EndFrame,
     CancelFrame,
 )
-"""Frames after which the context may hold more than before."""
+"""Frames after which the context may have new messages."""
 _IN_PROGRESS = "IN_PROGRESS"
-"""What Pipecat puts in the place of a tool's result until it is there."""
+"""Pipecat's placeholder for a tool result that is not available yet."""
 
 
 class PipecatCall(Call[DataT]):
@@ -75,10 +75,10 @@ class PipecatCall(Call[DataT]):
         aggregators.assistant().add_event_handler("on_assistant_turn_stopped", changed)
 
     def record_new(self, context: LLMContext) -> None:
-        """Have the messages stored that came into the context since the last time, and the user.
+        """Store the messages that are new in the context since the last call, and save the user.
 
-        The first time, what is there already is only noted: the instructions, and what was said before. A tool call is
-        stored when its result is there.
+        The first call only notes the messages that are in the context already: the instructions and the earlier
+        messages. A tool call is stored when its result is available.
         """
         every = cast("list[Any]", context.get_messages())
         messages: list[Message] = [message for message in every if isinstance(message, dict)]
@@ -106,14 +106,14 @@ class ConversationProcessor(FrameProcessor):
         call.record_new(context)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass a frame on; after one that ends a turn, note what is new."""
+        """Pass a frame on. If it may end a turn, store the new messages first."""
         await super().process_frame(frame, direction)
         if isinstance(frame, _ENDS_OF_A_STEP):
             self._call.record_new(self._context)
         await self.push_frame(frame, direction)
 
     async def cleanup(self) -> None:
-        """Wait for what is not stored yet."""
+        """Store the last messages and wait for pending writes."""
         await super().cleanup()  # type: ignore[no-untyped-call]  # Pipecat's own
         self._call.record_new(self._context)
         await self._call.aclose()
@@ -132,10 +132,10 @@ def caller_of(arguments: RunnerArguments) -> str | None:
 
 
 def _place_after(messages: Sequence[Message], last: Message | None) -> int:
-    """Where the messages after `last` begin: after itself, else after the newest that is equal.
+    """The index after `last`: by identity, else after the newest message that is equal to it.
 
-    Two messages may be equal, when a caller says a thing twice. A context that was summarized keeps its newest messages,
-    but perhaps as copies.
+    Identity comes first, because a caller may say the same thing twice. Equality is needed because a summarized
+    context may hold copies of its newest messages.
     """
     places = range(len(messages), 0, -1)
     itself = (place for place in places if messages[place - 1] is last)
@@ -144,7 +144,7 @@ def _place_after(messages: Sequence[Message], last: Message | None) -> int:
 
 
 def _until_in_progress(messages: Sequence[Message]) -> list[Message]:
-    """The messages before the first tool call whose result is not there yet."""
+    """The messages before the first tool call without a result."""
     waited_for = {each.get("tool_call_id") for each in messages if each.get("content") == _IN_PROGRESS}
     done: list[Message] = []
     for message in messages:

@@ -87,9 +87,9 @@ class Recorder:
                 left = len(messages)
                 is_save_wanted, self._is_save_wanted = self._is_save_wanted, False
                 for entry in _entries(messages):
-                    await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023 - awaited before the next one
+                    await _until_done(lambda: self.conversation.store(entry), "messages")  # noqa: B023 - awaited before `entry` changes
                 left = 0
-                # A user who cannot be saved now keeps no messages waiting.
+                # A save that fails must not delay the messages, so it is not retried in place.
                 if is_save_wanted and self._save and not await _done(self._save, "the user"):
                     self._is_save_wanted = True
                     await asyncio.sleep(_FIRST_PAUSE_SECONDS)
@@ -97,11 +97,11 @@ class Recorder:
             self._task = None
             left += len(self._messages)
             if left:
-                log.error("A call ended before all was stored: %d messages are lost.", left)
+                log.error("A call ended before everything was stored: %d messages are lost.", left)
 
 
 def _entries(messages: list[Message]) -> list[NewEntry]:
-    """The messages as one entry; without those that cannot be written as JSON, which are logged."""
+    """The messages as one entry. If any cannot be written as JSON: one entry each, without those, which are logged."""
     try:
         return [NewEntry(packed(messages))] if messages else []
     except CodecError:
@@ -115,7 +115,7 @@ def _entries(messages: list[Message]) -> list[NewEntry]:
 
 
 async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> None:
-    """Try again while DynamoDB is down or throttles."""
+    """Run `operation`, and retry while DynamoDB is down or throttles."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
         if await _done(operation, what):
@@ -125,15 +125,15 @@ async def _until_done(operation: Callable[[], Awaitable[Any]], what: str) -> Non
 
 
 async def _done(operation: Callable[[], Awaitable[Any]], what: str) -> bool:
-    """Whether nothing is left to be tried: it was done, or has failed for good, which is logged."""
+    """Whether `operation` needs no retry: it succeeded, or it failed for good, which is logged."""
     is_done = True
     try:
         await operation()
     except (UnavailableError, ThrottledError) as error:
-        log.warning("Storing %s is tried again: %s", what, error)
+        log.warning("Storing %s failed and is retried: %s", what, error)
         is_done = False
     except StoreError as error:
-        log.error("Storing %s has failed, and is given up: %s", what, error)
-    except Exception:  # what else a data model raises is to end no call
-        log.exception("Storing %s has failed, and is given up", what)
+        log.error("Storing %s failed and is not retried: %s", what, error)
+    except Exception:  # an error of the user's data model must not end the call
+        log.exception("Storing %s failed and is not retried", what)
     return is_done

@@ -77,7 +77,7 @@ class MessengerVerifier:
         self._verify_token = _required("verify_token", verify_token)
 
     async def verify(self, http: HttpRequest, request: Request) -> None:
-        """Compare X-Hub-Signature-256 with the body's own."""
+        """Compare X-Hub-Signature-256 with the signature of the body."""
         expected = "sha256=" + hmac.new(self._secret, http.body, hashlib.sha256).hexdigest()
         if not _is_same(http.headers.get("x-hub-signature-256"), expected.encode()):
             raise VerificationError("X-Hub-Signature-256 is missing or wrong")
@@ -105,10 +105,10 @@ class TwilioVerifier:
         self._url = url
 
     async def verify(self, http: HttpRequest, request: Request) -> None:
-        """Compare X-Twilio-Signature with that of the address and the form."""
+        """Compare X-Twilio-Signature with the signature of the URL and the form."""
         if http.form is None:
-            raise VerificationError("Twilio sends forms")
-        # By name, a name's values in their order too, each once: as Twilio's own libraries have it.
+            raise VerificationError("the body is not a form, but Twilio sends forms")
+        # Sorted by name and value, without duplicates, as in Twilio's own libraries.
         fields = "".join(name + value for name, value in sorted(set(http.form)))
         given = http.headers.get("x-twilio-signature")
         for url in _with_and_without_port(self._url or http.url):
@@ -116,7 +116,7 @@ class TwilioVerifier:
             if _is_same(given, base64.b64encode(signature)):
                 return
         raise VerificationError(
-            "X-Twilio-Signature is missing or wrong; behind a proxy, give TwilioVerifier Twilio's url"
+            "X-Twilio-Signature is missing or wrong; behind a proxy, pass TwilioVerifier the url configured in Twilio"
         )
 
 
@@ -132,13 +132,15 @@ class RetellVerifier:
         self._key = _required("api_key", api_key)
 
     async def verify(self, http: HttpRequest, request: Request) -> None:
-        """Compare X-Retell-Signature with that of the body and the time, which is of the last five minutes."""
+        """Compare X-Retell-Signature with the signature of the body and the time, which must be at most five minutes off."""
         found = _RETELL_SIGNATURE.fullmatch(http.headers.get("x-retell-signature", ""))
         if found is None:
-            raise VerificationError("X-Retell-Signature is missing, or none")
+            raise VerificationError("X-Retell-Signature is missing or malformed")
         signed_at, digest = found.groups()
         if abs(time.time() - int(signed_at) / 1000) > _RETELL_SECONDS:
-            raise VerificationError("X-Retell-Signature is of another time; check this machine's clock too")
+            raise VerificationError(
+                "X-Retell-Signature is too old or too new; check this machine's clock too"
+            )
         expected = hmac.new(self._key, http.body + signed_at.encode(), hashlib.sha256).hexdigest()
         if not _is_same(digest, expected.encode()):
             raise VerificationError("X-Retell-Signature is wrong")
@@ -165,7 +167,7 @@ class SharedSecret:
 
 
 def _required(name: str, secret: str) -> bytes:
-    """The secret's bytes. An unset one would be everybody's: it is refused where it is configured."""
+    """The secret's bytes. Raises ValueError for an empty secret, which everybody would know."""
     if not secret:
         raise ValueError(f"{name} is empty")
     return secret.encode()
@@ -176,12 +178,12 @@ def _is_same(given: str | None, expected: bytes) -> bool:
 
 
 def _with_and_without_port(url: str) -> tuple[str, str]:
-    """Twilio signs some addresses with the scheme's own port and some without (its libraries try both)."""
+    """Both forms of a URL. Twilio signs some URLs with the scheme's default port and some without it."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise VerificationError("the request's address is none") from error
+        raise VerificationError("the request's URL is invalid") from error
     bare = parts.netloc if port is None else parts.netloc.removesuffix(f":{port}")
     rest = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
     full = f"{bare}:{port or (443 if parts.scheme == 'https' else 80)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, RootModel, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
@@ -23,6 +23,13 @@ DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
+class Written(NamedTuple):
+    """The map to store; of `keys` alone, unless it is None: the other members have not changed."""
+
+    values: dict[str, Any]
+    keys: AbstractSet[str] | None
+
+
 class DataModel(Protocol[DataT]):
     """Converts the stored map to `user.data` and back.
 
@@ -35,18 +42,24 @@ class DataModel(Protocol[DataT]):
         ...
 
     def baseline(self, data: DataT) -> Any:
-        """The state of the data, with which `write` and `changed` detect changes.
+        """The state of the data, with which `write` detects changes.
 
         Raises `UnsupportedValueError` for data of the wrong type.
         """
         ...
 
-    def write(self, data: DataT, stored: Callable[[], dict[str, Any]], baseline: Any, now: Any) -> Any:
-        """The map to store; `baseline` is from the load, `now` from the save."""
-        ...
+    def write(
+        self,
+        data: DataT,
+        stored: Callable[[], dict[str, Any]],
+        baseline: Any,
+        now: Any,
+        counted: AbstractSet[str],
+    ) -> Written:
+        """What to store; `baseline` is from the load, `now` from the save.
 
-    def changed(self, data: DataT, baseline: Any, now: Any) -> AbstractSet[str] | None:
-        """The keys of the stored map that may have changed; None if all keys have to be compared."""
+        `stored` decodes the stored map. `counted` are its keys that the turn incremented.
+        """
         ...
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:

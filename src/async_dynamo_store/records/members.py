@@ -16,7 +16,7 @@ from .value_paths import ValuePath
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset({dict, list})
 _SERIALIZERS = (PlainSerializer, WrapSerializer)
 
 Objects = dict[ValuePath, Any]
@@ -27,7 +27,7 @@ def objects_in(value: Any, dumped: Any, path: ValuePath = ()) -> Iterator[tuple[
     """The objects in a value that are dumped as maps."""
     if type(dumped) is dict:
         yield path, unwrapped(value)
-    if any(type(member) in _CONTAINERS for member in (dumped.values() if type(dumped) is dict else dumped)):
+    if not _CONTAINERS.isdisjoint(map(type, dumped.values() if type(dumped) is dict else dumped)):
         for key, member in members_of(value, dumped):
             if type(dumped[key]) in _CONTAINERS:
                 yield from objects_in(member, dumped[key], (*path, key))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, Generic, NamedTuple, cast
 
-from pydantic import TypeAdapter, ValidationError
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 
-from .data_model import ModelT, check_names, default_at, stored_keys
+from .data_model import ModelT, Written, check_names, default_at, stored_keys
 from .field_errors import field_errors, without_input
 from .members import Objects, objects_in
 from .merging import Merging, Values
@@ -23,11 +25,27 @@ _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Baseline(NamedTuple):
-    """The state of a model: all values, the explicitly set values, and the objects that they were dumped from."""
+    """The state of a model: all values, the explicitly set values, and the objects that they were dumped from.
+
+    `stored` is the JSON text of the stored map that was loaded; None if JSON cannot represent it.
+    """
 
     values: dict[str, Any]
     set_values: dict[str, Any]
     objects: Objects
+    stored: bytes | None = None
+
+    def is_stored(self) -> bool:
+        """Whether exactly the set values were stored: no older form of them, and no unknown keys."""
+        return self.stored is not None and orjson.loads(self.stored) == self.set_values
+
+    def of(self, keys: AbstractSet[str]) -> Baseline:
+        """The state of the members under these keys."""
+        return Baseline(
+            _only(self.values, keys),
+            _only(self.set_values, keys),
+            {path: held for path, held in self.objects.items() if not path or path[0] in keys},
+        )
 
 
 class ModelData(Generic[ModelT]):
@@ -55,12 +73,13 @@ class ModelData(Generic[ModelT]):
         A null is read as an empty string if the model does not accept None. Raises `UnreadableItemError` with
         pydantic's field errors (without values); for a new user, if the model has fields without a default.
         """
+        text = _json_text(stored)  # a validator may change the map itself
         try:
             data = self._validate(stored)
         except ValidationError as error:
             clean = without_input(error)
         else:
-            return data, self.baseline(data)
+            return data, self.baseline(data)._replace(stored=text)
         if not stored:
             raise UnreadableItemError(
                 f"{self._model.__qualname__} cannot be created without values ({field_errors(clean)}), and nothing is"
@@ -97,25 +116,30 @@ class ModelData(Generic[ModelT]):
         """The model's value at a stored path at the load."""
         return found(baseline.values, keys)
 
-    def changed(self, data: ModelT, baseline: Any, now: Any) -> None:
-        """None: all keys have to be compared, because stored data may be older than the model's form of it."""
-
     def write(
-        self, data: ModelT, stored: Callable[[], dict[str, Any]], baseline: Baseline, now: Baseline
-    ) -> dict[str, Any]:
+        self,
+        data: ModelT,
+        stored: Callable[[], dict[str, Any]],
+        baseline: Baseline,
+        now: Baseline,
+        counted: AbstractSet[str],
+    ) -> Written:
         """The model's values merged into the stored map.
 
         Raises `UnsupportedValueError` for values that the model would not read back.
         """
-        before = stored()
-        if repr(now[:2]) == repr(baseline[:2]):  # == would treat True and 1 as equal
-            return before
-        merging = Merging(before, baseline.values, baseline.objects, now.objects)
-        return self._readable(
-            merging.merged(Values(now.values, now.set_values, data)),
-            now.values,
-            lambda: merging.merged(Values(now.values, now.values, data)),
-        )
+        keys = counted | set(_changed(baseline, now))
+        if not keys:
+            return Written({}, keys)
+
+        def merged(set_values: dict[str, Any]) -> dict[str, Any]:
+            merging = Merging(stored(), baseline.values, baseline.objects, now.objects)
+            return merging.merged(Values(now.values, set_values, data))
+
+        is_quick = baseline.is_stored() and not _is_shared(keys, baseline.objects, now.objects)
+        written = _with_members(data, keys, baseline, now) if is_quick else merged(now.set_values)
+        readable = self._readable(written, now.values, partial(merged, now.values))
+        return Written(readable, keys if is_quick and readable is written else None)
 
     def _readable(
         self, written: dict[str, Any], values: dict[str, Any], with_defaults: Callable[[], dict[str, Any]]
@@ -185,6 +209,46 @@ class ModelData(Generic[ModelT]):
         # Pydantic's warnings would quote user data; `write` refuses invalid values itself.
         native = data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
         return cast("dict[str, Any]", storable(native))
+
+
+def _with_members(
+    data: BaseModel, keys: AbstractSet[str], baseline: Baseline, now: Baseline
+) -> dict[str, Any]:
+    """A stored map that held the set values alone, with these members merged into it."""
+    before, after = baseline.of(keys), now.of(keys)
+    merging = Merging(before.set_values, before.values, before.objects, after.objects)
+    others = {key: value for key, value in baseline.set_values.items() if key not in keys}
+    return others | merging.merged(Values(after.values, after.set_values, data))
+
+
+def _changed(before: Baseline, now: Baseline) -> Iterator[str]:
+    """The keys whose value differs, or is now set."""
+    for one, other in ((before.values, now.values), (before.set_values, now.set_values)):
+        for key in one.keys() | other.keys():
+            # == would treat True and 1 as equal
+            if key not in one or key not in other or repr(one[key]) != repr(other[key]):
+                yield key
+
+
+def _is_shared(keys: AbstractSet[str], before: Objects, now: Objects) -> bool:
+    """Whether an object is or was both under these keys and elsewhere."""
+    places: dict[bool, set[int]] = {True: set(), False: set()}
+    for objects in (before, now):
+        for path, held in objects.items():
+            if path:
+                places[path[0] in keys].add(id(held))
+    return not places[True].isdisjoint(places[False])
+
+
+def _only(members: dict[str, Any], keys: AbstractSet[str]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if key in keys}
+
+
+def _json_text(stored: dict[str, Any]) -> bytes | None:
+    try:
+        return orjson.dumps(stored)
+    except TypeError:
+        return None
 
 
 def _is_same(reading: Any, expected: Any, ignored: AbstractSet[ValuePath]) -> bool:

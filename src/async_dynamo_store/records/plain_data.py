@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import orjson
 
 from async_dynamo_store.errors import UnsupportedValueError
 
+from .data_model import Written
 from .paths import DataKeys
 
 _AS_PLAIN_JSON = (
@@ -43,10 +45,15 @@ class PlainData:
             return Prints(tuple(data), b"{%b}" % b",".join(members), is_whole=False)
 
     def write(
-        self, data: dict[str, Any], stored: Callable[[], dict[str, Any]], baseline: Any, now: Any
-    ) -> dict[str, Any]:
+        self,
+        data: dict[str, Any],
+        stored: Callable[[], dict[str, Any]],
+        baseline: Prints,
+        now: Prints,
+        counted: AbstractSet[str],
+    ) -> Written:
         """The dict itself."""
-        return data
+        return Written(data, counted | self._changed(data, baseline, now))
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
         """The keys themselves."""
@@ -58,7 +65,7 @@ class PlainData:
     def loaded_value(self, baseline: Prints, keys: DataKeys) -> None:
         """A dict creates no values itself."""
 
-    def changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
+    def _changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
         """The keys that have changed or have to be compared."""
         # NaN is also written as null in JSON.
         nulls = sum(value is None for value in data.values())

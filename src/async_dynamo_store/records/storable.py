@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
@@ -13,19 +13,18 @@ from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 _STORED_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
-"""The most common types. They skip a function call, which takes a good part of the time of a typed turn."""
+"""The most common types."""
+
+_NAMES = frozenset({str})
 
 
 def storable(native: Any) -> Any:
     """A dumped value, with types that DynamoDB lacks (dates, UUIDs, enums …) in pydantic's JSON form."""
     match native:
         case dict():
-            return {
-                storable_key(key): value if type(value) in _STORED_AS_THEY_ARE else storable(value)
-                for key, value in native.items()
-            }
+            return _storable_map(native)
         case list() | tuple() | deque():
-            return [value if type(value) in _STORED_AS_THEY_ARE else storable(value) for value in native]
+            return _storable_list(native)
         case set() | frozenset():
             is_set_of_one_type = any(_are(native, kind) for kind in (str, (int, float, Decimal), bytes))
             return native if is_set_of_one_type else sorted(map(storable, native), key=repr)
@@ -40,6 +39,24 @@ def storable(native: Any) -> Any:
                 return to_jsonable_python(native)
             except PydanticSerializationError:
                 return native  # the codec will refuse it with an error that names the path
+
+
+# One look at the types of all members takes a third of the time of a look at each.
+def _storable_map(native: dict[Any, Any]) -> dict[str, Any]:
+    is_named = _NAMES.issuperset(map(type, native))
+    if is_named and type(native) is dict and _STORED_AS_THEY_ARE.issuperset(map(type, native.values())):
+        return native
+    names = native if is_named else map(storable_key, native)
+    return {
+        name: value if type(value) in _STORED_AS_THEY_ARE else storable(value)
+        for name, value in zip(names, native.values(), strict=True)
+    }
+
+
+def _storable_list(native: Sequence[Any]) -> list[Any]:
+    if type(native) is list and _STORED_AS_THEY_ARE.issuperset(map(type, native)):
+        return native
+    return [storable(value) for value in native]
 
 
 def copied(value: Any) -> Any:

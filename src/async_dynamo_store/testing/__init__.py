@@ -1,6 +1,6 @@
-"""What tests of a voice backend need: clients of each platform, a database, faults (the extra `testing`).
+"""Tools for testing a voice app: a client per platform, a database, fault injection (the extra `testing`).
 
-The fixtures `voice_db` and `frozen` are a pytest plugin, which pytest finds by itself.
+A pytest plugin, which pytest finds by itself, has the fixtures `voice_db` and `frozen`.
 """
 
 from importlib import import_module
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .jovo import JovoCore, JovoWeb
     from .lex import LexV1, LexV2
 else:
-    # pytest imports this package in every run for the plugin beside it: the rest is loaded when it is used.
+    # pytest imports this package in every run, because of the plugin. The rest is loaded when it is used.
     _MODULES = {
         "alexa": ("Alexa",),
         "calls": ("Messenger", "Retell", "TwilioVoice", "Vapi"),

@@ -1,4 +1,4 @@
-"""A client that speaks as Amazon Alexa does ('Request and Response JSON Reference', Alexa Skills Kit)."""
+"""A client that sends requests as Amazon Alexa does ('Request and Response JSON Reference', Alexa Skills Kit)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that speak as Messenger and as platforms on the phone do: Twilio, Vapi, Retell."""
+"""Clients that send requests as Messenger and the phone platforms do: Twilio, Vapi, Retell."""
 
 from __future__ import annotations
 
@@ -170,4 +170,4 @@ def _mid() -> str:
 
 def _check_none(platform: str, entities: Mapping[str, Any]) -> None:
     if entities:
-        raise TypeError(f"{platform} has no slots: the intent is the text, without {', '.join(entities)}")
+        raise TypeError(f"{platform} has no slots, and the intent is the text: remove {', '.join(entities)}")

@@ -1,4 +1,4 @@
-"""`PlatformClient`: speaks to a `VoiceApp` as a platform does, for one user, in one session after another."""
+"""`PlatformClient`: sends requests to a `VoiceApp` as a platform does, for one user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PlatformClient(ABC):
     """
 
     USER_ID: ClassVar[str] = "test-user"
-    """The `user_id` that is taken without one."""
+    """The default `user_id`."""
 
     ENDS_SESSIONS: ClassVar[bool] = True
     """Whether an answer with `ends_session` ends the platform's session."""
@@ -68,8 +68,8 @@ class PlatformClient(ABC):
         self.is_new_session = True
 
     async def __aenter__(self) -> Self:
-        # A client takes long to make, and an embedded database to start: longer than the time of a turn, on a busy machine.
-        with suppress(StoreError):  # what keeps it closed is the error of the first turn
+        # On a busy machine, creating a client and starting an embedded database may take longer than a turn may take.
+        with suppress(StoreError):  # the first turn raises the same error
             await self.app.store.open()
         return self
 
@@ -111,7 +111,7 @@ class PlatformClient(ABC):
         Raises what `app.handle` raises.
         """
         response = await self.app.handle(json.loads(json.dumps(request)))
-        # What a server would send: JSON, and a Decimal as a number.
+        # A server sends JSON too, with a Decimal as a number.
         response = json.loads(json.dumps(response, allow_nan=False, default=float))
         self.is_new_session = False
         answer = self._answer(response)
@@ -133,17 +133,17 @@ class PlatformClient(ABC):
 
 
 def iso_now() -> str:
-    """The time as Alexa and Jovo write it."""
+    """The current time in the format of Alexa and Jovo."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def milliseconds_now() -> int:
-    """The time as Messenger and the phone agents write it."""
+    """The current time in the format of Messenger and of phone agents."""
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
 def as_text(value: Any) -> str | None:
-    """A slot's value where slots are texts."""
+    """A slot's value, for platforms whose slots are strings."""
     return value if value is None or isinstance(value, str) else str(value)
 
 
@@ -153,5 +153,5 @@ def spoken(markup: str) -> str:
 
 
 def without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Session parameters, where null is how an answer removes one."""
+    """Session parameters without nulls, which stand for removed parameters."""
     return {name: value for name, value in values.items() if value is not None}

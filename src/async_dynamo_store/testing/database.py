@@ -31,7 +31,7 @@ _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 _THROTTLED = json.dumps(
     {
         "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-        "message": "asked for by the test",
+        "message": "requested by the test",
     }
 ).encode()
 
@@ -160,10 +160,10 @@ class VoiceDb:
         for operation in operations:
             if operation not in _OPERATIONS:
                 raise ValueError(
-                    f"there is no operation {operation!r}; the store's are {', '.join(sorted(_OPERATIONS))}"
+                    f"unknown operation {operation!r}; the store uses {', '.join(sorted(_OPERATIONS))}"
                 )
         if times < 1:
-            raise ValueError(f"times is {times}; give 1 or more, or leave it out for all requests")
+            raise ValueError(f"times is {times}; pass 1 or more, or omit it for all requests")
         faults = Faults(operations, times, answer)
         self._faults.append(faults)
         try:
@@ -192,11 +192,11 @@ class VoiceDb:
 
 
 KEY = "embedded"
-"""The access key of the engine, which takes any."""
+"""The access key for the engine, which accepts any."""
 
 
 class _Owner:
-    """Whoever keeps the engine running."""
+    """An owner that keeps the engine running."""
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def voice_database() -> Generator[VoiceDb]:
 
 
 def _no_proxy() -> str:
-    """The hosts that are reached without a proxy, and the engine's."""
+    """The hosts that bypass the proxy, with the engine's host added."""
     hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     return f"{hosts},127.0.0.1" if hosts else "127.0.0.1"
 
@@ -276,7 +276,7 @@ def _lose_answer(engine: WSGIApplication, environ: WSGIEnvironment, start: Start
         del part
     connection: socket.socket = environ["werkzeug.socket"]
     connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionResetError("the test asked for a lost answer")
+    raise ConnectionResetError("lost answer, requested by the test")
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:

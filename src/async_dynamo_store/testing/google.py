@@ -1,4 +1,4 @@
-"""Clients that speak as Google's platforms do: Actions Builder, Dialogflow ES and Dialogflow CX."""
+"""Clients that send requests as Google's platforms do: Actions Builder, Dialogflow ES and Dialogflow CX."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class DialogflowEs(PlatformClient):
 
     def _request(self, intent: str, entities: Mapping[str, Any], query: str) -> dict[str, Any]:
         parameters = {name: "" if value is None else value for name, value in entities.items()}
-        # Dialogflow writes what the user has just said into every active context.
+        # Dialogflow writes the parameters of the request into every active context.
         heard = parameters | {f"{name}.original": str(value) for name, value in parameters.items()}
         contexts = [
             {**context, "parameters": context.get("parameters", {}) | heard}

@@ -1,4 +1,4 @@
-"""Clients that speak as those of Jovo v4's own platforms do."""
+"""Clients that send requests as the clients of Jovo v4's own platforms do."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ class JovoWeb(JovoCore):
 
 
 def _text(message: Any) -> str:
-    """Native output may have Jovo's other form, an object."""
+    """The text of a message. Native output may have an object instead of a string."""
     return message if isinstance(message, str) else message.get("text") or message.get("speech", "")

@@ -1,4 +1,4 @@
-"""Clients that speak as Amazon Lex V1 and V2 do to a Lambda function, at the fulfillment of an intent."""
+"""Clients that send requests as Amazon Lex V1 and V2 do at the fulfillment of an intent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest plugin. pytest loads it in every run of an environment that has it, so it imports nothing of the rest."""
+"""The pytest plugin. pytest loads it in every run, so it imports the rest of the package only when it is used."""
 
 from __future__ import annotations
 

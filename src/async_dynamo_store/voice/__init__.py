@@ -1,1 +1,1 @@
-"""Requests of voice platforms: who asks, in which session, for what; handlers, and the answer."""
+"""Requests of voice platforms, the handlers that answer them, and the responses."""

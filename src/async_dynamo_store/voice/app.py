@@ -1,4 +1,4 @@
-"""`VoiceApp`: handlers for intents, on a pipeline with a store in it."""
+"""`VoiceApp`: dispatches requests to handlers; the store loads and saves their users."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ class VoiceApp(Generic[DataT]):
     def _use_store(self, config: Config) -> None:
         if self._store is not None:
             raise StoreError(
-                "This app has a database already: give it one with store=, db or set_dynamo_db, once."
+                "This app already has a database: configure it only once, with store=, db or set_dynamo_db."
             )
         self._install(AsyncDynamoStore(config, data_model=self._data_model))
 
@@ -282,7 +282,7 @@ class VoiceApp(Generic[DataT]):
             returned: Any = await cast("Callable[[Turn[DataT]], Awaitable[Any]]", handler)(turn)
             if isinstance(returned, str | Mapping):
                 raise TypeError(
-                    f"{handler.__qualname__} returned a {type(returned).__name__}, and nothing is said with that:"
+                    f"{handler.__qualname__} returned a {type(returned).__name__}, but a handler returns None:"
                     " answer with turn.tell(…) or turn.ask(…)"
                 )
         elif request.kind in ("launch", "intent"):
@@ -318,5 +318,5 @@ async def _identify(find_user_id: FindUserId, turn: Turn[Any]) -> None:
 def _check_async(handler: Callable[..., Any]) -> None:
     if not inspect.iscoroutinefunction(handler):
         raise TypeError(
-            f"{getattr(handler, '__qualname__', 'the handler')} is no async function: write `async def`"
+            f"{getattr(handler, '__qualname__', 'the handler')} is not an async function: write `async def`"
         )

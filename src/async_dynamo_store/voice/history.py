@@ -1,4 +1,4 @@
-"""What is kept of a turn in the user's history, in Jovo v4's shapes."""
+"""The items of the user's history, in Jovo v4's format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def history_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:
-    """The stored form of a turn: the elements asked for, without those that this turn does not have."""
+    """The history item of a turn: the given elements, without those whose value is None."""
     item: dict[str, Any] = {}
     for name, element in elements.items():
         value = _built_in(turn, name) if isinstance(element, bool) else element(turn)
@@ -27,9 +27,9 @@ async def history_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) 
 
 
 def last_said(turns: Sequence[Mapping[str, Any]]) -> tuple[str, str | None, bool] | None:
-    """The last speech in stored turns, newest first, with its reprompt, and whether an answer was awaited.
+    """The latest speech in the stored turns (newest first), its reprompt, and whether it asked for an answer.
 
-    The turns are ours, Jovo v4's or Jovo v3's; None when nothing was said in them.
+    This library, Jovo v4 or Jovo v3 may have written the turns. None if none of them has speech.
     """
     return next((said for turn in turns for said in _said(turn)), None)
 
@@ -48,7 +48,7 @@ def _said(turn: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool]]:
 
 
 def _text(message: Any) -> str | None:
-    """A message of Jovo's: a text, one with its `speech` or `text`, or several of these to choose from."""
+    """The text of a Jovo message: a string, an object with `speech` or `text`, or a list of alternatives."""
     if isinstance(message, list):
         return _text(message[0]) if message else None
     if isinstance(message, dict):
@@ -57,7 +57,7 @@ def _text(message: Any) -> str | None:
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
-    """Jovo v4's: `value` is what was heard, `resolved` what it resolved to."""
+    """An entity as Jovo v4 stores it: `value` is what was heard, `resolved` the resolved value."""
     if entity.value is None:
         return {}
     stored = {"value": entity.value if entity.heard is None else entity.heard, "resolved": entity.value}

@@ -1,4 +1,4 @@
-"""What Jovo v3 keeps of a user's turns beside the data, as its `JovoUser` does (npm, `jovo-framework` 3.6).
+"""What Jovo v3's `JovoUser` stores about a user's turns, in addition to the data (npm, `jovo-framework` 3.6).
 
 `userData.metaData` counts requests, sessions and devices; `userData.context.prev` has the last turns, newest
 first.
@@ -36,11 +36,11 @@ _PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "request": (*_INPUT, _STATES[0]),
     "response": (*_OUTPUT, _STATES[1]),
 }
-"""Which parts of an item of `context.prev` each of the elements of `stored_elements.history` stands for."""
+"""The parts of a `context.prev` item that each element of `stored_elements.history` selects."""
 
 
 def request_note(request: Request) -> RequestNote:
-    """What the metaData keeps of a request."""
+    """What `metaData` stores about a request."""
     device = fields.text(request.raw, "context", "System", "device", "deviceId")
     if device is None or request.platform != "alexa":
         return RequestNote(_handler_path(request))
@@ -48,7 +48,7 @@ def request_note(request: Request) -> RequestNote:
 
 
 async def context_item(turn: Turn[Any], elements: Mapping[str, HistoryElement]) -> dict[str, Any]:
-    """The stored form of a turn: `request` and `response` with the parts asked for, and own elements."""
+    """The history item of a turn: `request` and `response` with the selected parts, and custom elements."""
     request, response = _request_parts(turn), _response_parts(turn)
     parts = {"request": request, "response": response}
     chosen = {part for name, element in elements.items() if element is True for part in _PARTS[name]}
@@ -77,7 +77,7 @@ def _request_parts(turn: Turn[Any]) -> dict[str, Any]:
 
 
 def _input(entity: Entity) -> dict[str, Any]:
-    """Jovo v3's: `value` is what was heard, `key` what it resolved to."""
+    """An entity as Jovo v3 stores it: `value` is what was heard, `key` the resolved value."""
     if entity.value is None:
         return {}
     stored = {"value": entity.value if entity.heard is None else entity.heard, "key": entity.value}
@@ -95,7 +95,7 @@ def _response_parts(turn: Turn[Any]) -> dict[str, Any]:
 
 
 def _handler_path(request: Request) -> str:
-    """The key under which Jovo v3 counts a request."""
+    """The key that Jovo v3 counts a request under."""
     name = _name(request)
     reason = fields.text(request.raw, "request", "reason")
     if request.kind == "end" and reason:
@@ -105,7 +105,7 @@ def _handler_path(request: Request) -> str:
 
 
 def _name(request: Request) -> str:
-    """What the user says on a text platform is no name: it is not to become a key."""
+    """The name of a request, for use in a key. `ON_TEXT` replaces the user's own text on a text platform."""
     match request.kind:
         case "launch":
             return "LAUNCH"

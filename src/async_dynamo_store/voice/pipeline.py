@@ -14,14 +14,14 @@ from .turn import Turn
 log = logging.getLogger(__name__)
 
 Stage = Literal["request", "user.load", "handler", "user.save", "response", "fail"]
-"""The steps of a turn, in their order; `fail` is taken when one of the others raises."""
+"""The stages of a turn, in order; `fail` runs when one of the others raises."""
 
 Step = Callable[[Turn[DataT]], Awaitable[None]]
-"""What runs at a stage: an async function of the turn."""
+"""An async function of the turn, which runs at a stage."""
 
 
 class RequestPipeline(Generic[DataT]):
-    """The stages of a turn, and what runs at each."""
+    """The stages of a turn, and the steps that run at each."""
 
     def __init__(self) -> None:
         self._steps: dict[str, list[Step[DataT]]] = {stage: [] for stage in get_args(Stage)}
@@ -53,7 +53,7 @@ class RequestPipeline(Generic[DataT]):
             except Exception as error:
                 if not self._steps["fail"]:
                     raise
-                log.exception("A turn failed (%s), and on_error answers", turn.request.platform)
+                log.exception("A turn failed (%s); on_error answers", turn.request.platform)
                 turn.fail(error)
                 await self._take("fail", turn)
                 turn.response = turn.render()

@@ -43,8 +43,8 @@ class Turn(Generic[DataT]):
     """One request of one user, from request JSON to response JSON.
 
     `reply` is the handler's answer so far, `response` the platform's JSON once it exists, `error` the exception
-    of a stage. `is_repeated`: the platform delivered a message again whose turn is already stored; no handler
-    runs, and it is not answered again.
+    of a stage. `is_repeated`: the platform delivered a message again, and its turn is already stored; no handler
+    runs, and there is no second answer.
     """
 
     def __init__(self, request: Request, store: AsyncDynamoStore[DataT] | None = None) -> None:
@@ -138,13 +138,13 @@ class Turn(Generic[DataT]):
         Raises ValueError for any other word.
         """
         if answer not in get_args(CanFulfill):
-            raise ValueError(f"the answer is one of {', '.join(get_args(CanFulfill))}, and not {answer!r}")
+            raise ValueError(f"can_fulfill takes one of {', '.join(get_args(CanFulfill))}, not {answer!r}")
         self.reply = Reply(can_fulfill=answer)
 
     def _answer(self, reply: Reply, native: Native | None) -> None:
         if native is not None:
             reply.native = native_of(native, self.request.platform)
-            # What is no JSON, or contradicts itself, is the handler's error, before anything is saved.
+            # Invalid output has to raise in the handler, before anything is saved.
             check_json(reply.native, f"native.{self.request.platform}")
             render_reply(self.request, reply)
         self.reply = reply
@@ -154,13 +154,13 @@ class Turn(Generic[DataT]):
         said = last_said(self.history.items)
         if said is None:
             raise StoreError(
-                "There is nothing to repeat: switch stored_elements.history on, with its element `output`."
+                "There is nothing to repeat: turn on stored_elements.history with its element `output`."
             )
         speech, reprompt, listen = said
         self.reply = Reply(speech, reprompt, listen)
 
     async def stored_turn(self, layout: LayoutName, elements: Mapping[str, HistoryElement]) -> StoredTurn:
-        """What the user's item keeps of this turn, in the shapes of a layout; `elements` are those of the history."""
+        """What the user's item stores of this turn, in the format of `layout`; `elements` are the history's."""
         if layout == "jovo3":
             from .jovo3 import context_item, request_note
 
@@ -169,19 +169,19 @@ class Turn(Generic[DataT]):
         return StoredTurn(await history_item(self, elements) if elements else None)
 
     def check_session(self) -> None:
-        """Raise `UnsupportedValueError` where the platform's session attributes cannot hold `session.data`."""
+        """Raise `UnsupportedValueError` if the platform's session attributes cannot hold `session.data`."""
         request, data = self.request, self.session.data
         if self.session.is_of_platform and data:
             check_json(data, "session.data")
         if request.platform in ONCE_PLATFORMS and request.kind != "launch" and data != request.session_data:
             raise UnsupportedValueError(
-                f"{request.platform} takes the session's data at the beginning of a call, and no changes later:"
-                " keep what comes up in user.data",
+                f"{request.platform} accepts session data only in the answer to the launch:"
+                " store later changes in user.data",
                 "session.data",
             )
 
     def render(self) -> Any:
-        """The reply in the platform's own shape, with the session's data."""
+        """The reply in the platform's format, with the session data."""
         self.reply.session_data = self.session.data
         self.reply.is_failure = self.error is not None
         return render_reply(self.request, self.reply)

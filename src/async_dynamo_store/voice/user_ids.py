@@ -1,4 +1,4 @@
-"""The functions with which a developer says whose request it is (`user_id=`)."""
+"""The `user_id=` functions, with which developers find the user id of a request themselves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 FindUserId = Callable[[Mapping[str, Any]], "Awaitable[str | None] | str | None"]
-"""A function, sync or async, from a request (its raw JSON, or an ASGI scope) to the user's id; None for nobody."""
+"""A function, sync or async, from a request (its raw JSON, or an ASGI scope) to the user's id, or None."""
 
 
 async def found_user_id(find: FindUserId, request: Mapping[str, Any]) -> str | None:
-    """The user's id, as it was found; an empty one names nobody."""
+    """The user id that `find` returns; None if it is empty."""
     found = find(request)
     user_id = await found if inspect.isawaitable(found) else found
     return None if user_id == "" else user_id

@@ -151,12 +151,12 @@ def test_twilios_verbs(said: str, native: dict[str, Any], twiml: str) -> None:
 
 CONTRADICTIONS: list[tuple[str, str, dict[str, Any], str]] = [
     ("alexa/intent", "ask", {"response": {"shouldEndSession": True}}, "waits for an answer"),
-    ("alexa/intent", "tell", {"response": {"directives": [ELICIT]}}, "goes on with the session"),
-    ("alexa/intent", "ask", {"response": {"directives": [DELEGATE]}}, "nothing else may be said"),
-    ("alexa/intent", "tell", {"response": {"directives": [VIDEO]}}, "shouldEndSession has to be left out"),
+    ("alexa/intent", "tell", {"response": {"directives": [ELICIT]}}, "continues the session"),
+    ("alexa/intent", "ask", {"response": {"directives": [DELEGATE]}}, "the response has no speech"),
+    ("alexa/intent", "tell", {"response": {"directives": [VIDEO]}}, "does not allow shouldEndSession"),
     ("messenger/text", "tell", {"message": TEMPLATE}, "a text or an attachment"),
-    ("messenger/text", "send", {"message": {"quick_replies": [LARGE]}}, "go with a text"),
-    ("lex-v2/intent", "tell", {"sessionState": {"dialogAction": {"type": "Hang"}}}, "is one of Close"),
+    ("messenger/text", "send", {"message": {"quick_replies": [LARGE]}}, "need a text"),
+    ("lex-v2/intent", "tell", {"sessionState": {"dialogAction": {"type": "Hang"}}}, "must be one of Close"),
     (
         "lex-v2/intent",
         "tell",
@@ -167,13 +167,13 @@ CONTRADICTIONS: list[tuple[str, str, dict[str, Any], str]] = [
         "lex-v2/intent",
         "tell",
         {"sessionState": {"intent": {"state": None}}},
-        "closes an intent with its state",
+        "needs the state of the intent",
     ),
     ("lex-v1/intent", "tell", {"dialogAction": {"type": "Close"}}, "needs fulfillmentState"),
-    ("lex-v1/intent", "tell", {"dialogAction": {"type": None}}, "is one of Close"),
-    ("twilio-voice/speech", "tell", {"Dial": "+49"}, "not 'Dial'"),
-    ("twilio-voice/speech", "tell", {"Gather": "de-DE"}, "not 'Gather'"),
-    ("twilio-voice/speech", "tell", {"TwiML": "<Dial>"}, "no well-formed XML"),
+    ("lex-v1/intent", "tell", {"dialogAction": {"type": None}}, "must be one of Close"),
+    ("twilio-voice/speech", "tell", {"Dial": "+49"}, "got 'Dial'"),
+    ("twilio-voice/speech", "tell", {"Gather": "de-DE"}, "got 'Gather'"),
+    ("twilio-voice/speech", "tell", {"TwiML": "<Dial>"}, "not well-formed XML"),
 ]
 
 
@@ -209,7 +209,7 @@ def test_a_video_is_launched_without_a_word_on_the_session() -> None:
 @pytest.mark.parametrize(
     ("native", "error", "message"),
     [
-        ({"allexa": {}}, ValueError, "names 'allexa'; the platforms are alexa, "),
+        ({"allexa": {}}, ValueError, "unknown platform 'allexa'; the platforms are alexa, "),
         ({"alexa": [CARD]}, TypeError, r"native\['alexa'\] is a list; give a dict"),
         ({"messenger": "text"}, TypeError, r"native\['messenger'\] is a str"),
     ],

@@ -585,7 +585,7 @@ def test_timestamps(value: Any, expected: datetime | None) -> None:
     ids=repr,
 )
 def test_unknown(raw: object) -> None:
-    with pytest.raises(UnknownRequestError, match=r"Alexa.*Lex V1.*Pass the platform's own JSON"):
+    with pytest.raises(UnknownRequestError, match=r"Alexa.*Lex V1.*Pass the platform's JSON"):
         parse_request(raw)
 
 

@@ -1,1 +1,1 @@
-"""`doctor`: what a store would find here, looked at piece by piece."""
+"""`doctor`: checks the environment, the table and the permissions that a store needs."""

@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """Green: it works. Yellow: it works, and could be better, or could not be looked at. Red: it does not work."""
+    """Green: it works. Yellow: it works but could be better, or it could not be checked. Red: it does not work."""
 
     GREEN = "green"
     YELLOW = "yellow"
@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do about it."""
+    """The result of one check: what was found, and what to do about it."""
 
     name: str
     level: Level
@@ -30,7 +30,7 @@ def green(name: str, found: str) -> Check:
 
 
 def yellow(name: str, found: str, remedy: str) -> Check:
-    """It works, and could be better."""
+    """It works but could be better."""
     return Check(name, Level.YELLOW, found, remedy)
 
 

@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Make it a command of `app`."""
+    """Add the command to `app`."""
     command(app, "doctor")(doctor)
 
 
 async def doctor(invocation: Invocation) -> None:
-    """Look at settings, credentials, table, permissions, clock and versions; say what to do about what is wrong."""
+    """Check settings, credentials, table, permissions, clock and versions; suggest a fix for each problem."""
     config = invocation.config()
     settings = list(settings_in_use(config, invocation.given, invocation.config_file))
     checks: list[Check] = []
-    with Console(stderr=True).status("Looking") as status:
+    with Console(stderr=True).status("Checking") as status:
         async for check in _checks(config):
             checks.append(check)
-            status.update(f"Looked at: {check.name}")
+            status.update(f"Checked: {check.name}")
     worst = max((check.level for check in checks), key=list(Level).index)
     invocation.answer(
         {
@@ -83,9 +83,9 @@ async def _looked(name: str, look: Awaitable[Check]) -> Check:
     try:
         return await look
     except TableNotFoundError:
-        return green(name, "not looked at: the table is missing")
+        return green(name, "not checked: the table is missing")
     except BackendError as error:
-        return red(name, "could not be looked at", str(error))
+        return red(name, "could not be checked", str(error))
 
 
 def _settings(settings: list[Setting]) -> Table:

@@ -1,4 +1,4 @@
-"""Each action of the policy, tried in a way that changes nothing."""
+"""Tries each action of the policy without changing anything."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from async_dynamo_store.dynamodb.definition import TableDefinition
 
 _EXPECTED = (ConditionFailed, TableInUse, InvalidRequest)
-"""What an allowed trial comes to: its condition never holds, its table exists, its setting is what it was."""
+"""The errors of an allowed trial: its condition never holds, its table exists, or its setting is unchanged."""
 _VALUES: dict[str, Any] = {"S": "doctor", "N": "0", "B": b"doctor"}
 
 
 class Trials:
-    """The trials on one table. `key` is one that no user has."""
+    """The trials on one table. They use a key that no user has."""
 
     def __init__(self, asked: Client, definition: TableDefinition) -> None:
         self._asked = asked
@@ -70,18 +70,18 @@ class Trials:
         """Whether an action is allowed. Raises `TableNotFoundError`."""
         name = f"{action} on {self._definition.name}"
         if action not in self._operations:
-            return yellow(name, "not tried: it would change the table", "Look at the role's policy.")
+            return yellow(name, "not tried: it would change the table", "Check the role's policy.")
         method, parameters = self._operations[action]()
         if method != "batch_get_item":
             parameters = {"TableName": self._definition.name} | parameters
         try:
             if method == "create_table":
-                # Only beside a table that is there: AWS then says that it is, and makes none.
+                # Only if the table exists: AWS then answers that it does, and creates nothing.
                 await self._asked.call("describe_table", {"TableName": self._definition.name})
             await self._asked.call(method, parameters)
         except AccessDeniedError as error:
             if needed_for:
-                return yellow(name, "not allowed", f"{needed_for} needs it. {error}")
+                return yellow(name, "not allowed", f"It is needed for {needed_for}. {error}")
             return red(name, "not allowed", str(error))
         except _EXPECTED:
             pass
@@ -91,7 +91,7 @@ class Trials:
 async def permissions(
     config: DynamoDbConfig, asked: Client, tables: dict[str, TableDefinition]
 ) -> AsyncIterator[Check]:
-    """Each action that `policy` prints, and those of single calls."""
+    """Check each action that `policy` prints, and those that only some operations need."""
     for statement in iam_policy(config)["Statement"]:
         table = statement["Resource"].partition(":table/")[2].partition("/")[0]
         trials = Trials(asked, tables[table])
@@ -99,7 +99,7 @@ async def permissions(
             yield await _tried(trials, action.removeprefix("dynamodb:"), "")
     trials = Trials(asked, tables[config.table_name])
     yield await _tried(trials, "BatchGetItem", "load_many()")
-    yield await _tried(trials, "Scan", "scan(), and `export` and `copy`,")
+    yield await _tried(trials, "Scan", "scan(), `export` and `copy`")
 
 
 async def _tried(trials: Trials, action: str, needed_for: str) -> Check:
@@ -107,7 +107,7 @@ async def _tried(trials: Trials, action: str, needed_for: str) -> Check:
         return await trials.try_out(action, needed_for=needed_for)
     except TableNotFoundError:
         return yellow(
-            action, "not tried: the table is missing", "Run `table create`, and then `doctor` again."
+            action, "not tried: the table is missing", "Run `table create`, then run `doctor` again."
         )
     except BackendError as error:
         return red(action, "could not be tried", str(error))

@@ -1,4 +1,4 @@
-"""The checks of what is around the table: versions, credentials, endpoint, fast path, clock, round trip."""
+"""The checks of the environment: versions, credentials, endpoint, fast path, clock, round trip."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("async-dynamo-store", "aioboto3", "aiobotocore", "botocore", "aiohttp", "pydantic")
 _LATE_SECONDS, _REFUSED_SECONDS = 10.0, 240.0
-"""AWS refuses a request whose time is five minutes off (IAM User Guide, 'Signature Version 4')."""
+"""AWS rejects a request whose time is off by five minutes (IAM User Guide, 'Signature Version 4')."""
 _SLOW_SECONDS = 0.1
 _TRIPS = 5
 _PROVIDERS = {
@@ -39,19 +39,19 @@ _PROVIDERS = {
     "sso": "AWS IAM Identity Center",
     "iam-role": "the role of the EC2 instance",
     "container-role": "the role of the container",
-    "assume-role": "a role that was assumed",
-    "assume-role-with-web-identity": "a role that was assumed with a web identity",
+    "assume-role": "an assumed role",
+    "assume-role-with-web-identity": "a role assumed with a web identity",
 }
 
 
 def versions() -> Check:
-    """What runs here."""
+    """The versions of Python and of the packages."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return green("versions", f"Python {platform.python_version()}, {packages}")
 
 
 async def client(config: DynamoDbConfig, aws: AwsConfig | None, key: dict[str, Any]) -> AsyncIterator[Check]:
-    """The checks of a client as a store would make it. Raises `BackendError` when it cannot be made."""
+    """The checks of a client, created as a store creates it. Raises `BackendError` if that fails."""
     async with AsyncExitStack() as stack:
         made: DynamoDBClient = await open_client(config, aws, None, stack)
         yield await _credentials(made)
@@ -59,12 +59,12 @@ async def client(config: DynamoDbConfig, aws: AwsConfig | None, key: dict[str, A
         yield green("endpoint", (aws and aws.endpoint_url) or made.meta.endpoint_url)
         reason = await why_closed(made, {"TableName": config.table_name, "Key": key})
         if reason is None:
-            yield green("fast path", "open")
+            yield green("fast path", "in use")
         else:
             yield yellow(
                 "fast path",
-                f"closed: {reason}",
-                "Calls go through botocore, which is slower and nothing else; docs/fast-path.md says when.",
+                f"not in use: {reason}",
+                "Calls go through botocore, which is slower but equivalent; see docs/fast-path.md.",
             )
 
 
@@ -85,15 +85,17 @@ async def clock(config: DynamoDbConfig, asked: Client) -> Check:
     try:
         told = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     except (KeyError, ValueError):
-        return yellow("clock", "the endpoint does not tell its time", "AWS does.")
+        return yellow("clock", "the endpoint sends no date", "AWS sends one.")
     seconds = (datetime.now(UTC) - told).total_seconds()
     found = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} DynamoDB's"
     if abs(seconds) > _REFUSED_SECONDS:
         return red(
-            "clock", found, "AWS refuses requests that are minutes off. Have this machine's time set (NTP)."
+            "clock",
+            found,
+            "AWS rejects requests that are minutes off. Synchronize this machine's clock (NTP).",
         )
     if abs(seconds) > _LATE_SECONDS:
-        return yellow("clock", found, "Have this machine's time set (NTP).")
+        return yellow("clock", found, "Synchronize this machine's clock (NTP).")
     return green("clock", found)
 
 
@@ -106,5 +108,5 @@ async def round_trip(config: DynamoDbConfig, asked: Client, key: dict[str, Any])
         seconds.append(time.perf_counter() - began)
     found = f"{1000 * statistics.median(seconds):.1f} ms (the median of {_TRIPS} reads)"
     if statistics.median(seconds) > _SLOW_SECONDS:
-        return yellow("round trip", found, "Run in the table's region; a turn waits for two of these.")
+        return yellow("round trip", found, "Run in the table's region; a turn waits for two round trips.")
     return green("round trip", found)

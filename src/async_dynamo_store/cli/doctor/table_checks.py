@@ -1,4 +1,4 @@
-"""The checks of a table: what it is beside what is configured."""
+"""The checks of a table, which compare it with the configuration."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ if TYPE_CHECKING:
     from async_dynamo_store.dynamodb.client import Client
     from async_dynamo_store.dynamodb.definition import TableDefinition
 
-_MISMATCH = "The store refuses this table."
+_MISMATCH = "The store rejects this table."
 
 
 async def table(asked: Client, definition: TableDefinition) -> AsyncIterator[Check]:
-    """Whether the table is as the configuration has it."""
+    """Compare the table with the configuration."""
     name = f"table {definition.name}"
     try:
         found = await read_table(asked, definition.name)
     except TableNotFoundError:
         if definition.may_create:
-            yield yellow(name, "it is missing", "The first use makes it, and so does `table create`.")
+            yield yellow(
+                name, "it is missing", "The store creates it on first use; `table create` does it now."
+            )
         else:
-            yield red(name, "it is missing", "Run `table create`, or leave create_table_on_init on.")
+            yield red(name, "it is missing", "Run `table create`, or turn on create_table_on_init.")
         return
     except AccessDeniedError as error:
-        yield yellow(name, "not allowed to be looked at", str(error))
+        yield yellow(name, "could not be checked", str(error))
         return
     if found["status"] in ("ACTIVE", "UPDATING"):
         yield green(name, f"{found['status']}, about {found['items']:,} items, {found['bytes']:,} bytes")
     else:
-        yield red(name, found["status"], "Wait until it is ACTIVE, or look at it in the AWS console.")
+        yield red(name, found["status"], "Wait until it is ACTIVE, or check it in the AWS console.")
     keys = " + ".join(f"{key} ({kind}, {role})" for key, kind, role in definition.key_schema)
     yield _compared(f"keys of {definition.name}", found["keys"], keys, f"{_MISMATCH} {definition.key_advice}")
     for check in _indexes(definition, found["indexes"]):
@@ -47,7 +49,7 @@ async def table(asked: Client, definition: TableDefinition) -> AsyncIterator[Che
         yield yellow(
             f"billing of {definition.name}",
             f"{found['billing']}; configured: {billing}",
-            "billing_mode is for a table that the store makes; set it to what the table has.",
+            "billing_mode applies when the store creates the table; set it to the table's billing mode.",
         )
     yield _expiry(definition, found["expires_by"])
 
@@ -68,18 +70,18 @@ def _indexes(definition: TableDefinition, found: dict[str, str]) -> Iterator[Che
         if has is None:
             yield red(
                 name,
-                "the table has none of this name",
-                "Create it, or take it out of global_secondary_indexes.",
+                "the table has no index with this name",
+                "Create it, or remove it from global_secondary_indexes.",
             )
             continue
         keys, _, projection = has.rpartition(", ")
         if keys != wanted:
-            yield _compared(name, keys, wanted, "Set global_secondary_indexes to what the table has.")
+            yield _compared(name, keys, wanted, "Set global_secondary_indexes to the index's keys.")
         elif projection == "ALL":
             yield green(name, has)
         else:
             yield yellow(
-                name, has, "It holds a part of each item: a query reads each user from the table besides."
+                name, has, "It has only part of each item, so a query also reads each user from the table."
             )
 
 
@@ -100,8 +102,10 @@ def _expiry(definition: TableDefinition, found: str) -> Check:
         return yellow(name, found, "Allow dynamodb:DescribeTimeToLive to see it.")
     if definition.ttl_attribute is None:
         return yellow(
-            name, f"by {found}; configured: nothing", f"Users expire by {found}: set ttl.attribute to it."
+            name, f"by {found}; configured: nothing", f"Items expire by {found}: set ttl.attribute to it."
         )
     return red(
-        name, f"by {found}; configured: {wanted}", "Set ttl.attribute to the table's, or run `ensure-table`."
+        name,
+        f"by {found}; configured: {wanted}",
+        "Set ttl.attribute to the table's attribute, or run `ensure-table`.",
     )

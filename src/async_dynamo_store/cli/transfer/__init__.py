@@ -1,4 +1,4 @@
-"""All users of a table: to a file, from a file, to another table.
+"""Transfers all users of a table: to a file, from a file, to another table.
 
-A source gives pages, a target takes them, and a checkpoint says how far they are the same: `run` is where they meet.
+`run` reads pages from a source and writes them to a target. A checkpoint records the progress.
 """

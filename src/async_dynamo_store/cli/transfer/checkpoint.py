@@ -1,4 +1,4 @@
-"""How far a transfer has come, in a file that outlives the process."""
+"""The progress of a transfer, in a file, so that a later process can resume it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVERY_SECONDS = 0.5
 
 @dataclass(slots=True)
 class State:
-    """What is done: of each part the position behind its last page, and the parts that are whole."""
+    """The progress: the position after the last page of each part, and the parts that are finished."""
 
     job: dict[str, Any]
     segments: int
@@ -34,7 +34,7 @@ class State:
     size: int = 0
 
     def note(self, part: str, position: Any, totals: Totals, size: int) -> None:
-        """A page is in the target."""
+        """Record a page that is in the target."""
         self.totals.add(totals)
         self.size = size
         self.positions[part] = position
@@ -42,7 +42,7 @@ class State:
             self.done.add(part)
 
     def as_json(self) -> str:
-        """For the file."""
+        """The content of the file."""
         return json_text(
             {
                 "version": _VERSION,
@@ -57,7 +57,7 @@ class State:
 
 
 class Checkpoint:
-    """The file of a transfer's state; it is replaced whole, so that there is always one that holds."""
+    """The file of a transfer's state. It is replaced atomically, so that it is always complete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,18 +65,16 @@ class Checkpoint:
         self._saved_at = time.monotonic()
 
     def load(self, job: dict[str, Any], segments: int) -> tuple[State, bool]:
-        """The state to go on from, and whether there was one. Raises `Failure` for that of another transfer."""
+        """The state to start from, and whether it was stored. Raises `Failure` for the file of another transfer."""
         try:
             read = json.loads(self.path.read_bytes())
         except FileNotFoundError:
             return State(job, segments), False
         except (OSError, ValueError) as error:
-            raise Failure(
-                f"{self.path} is no checkpoint that can be read. Remove it to begin again."
-            ) from error
+            raise Failure(f"{self.path} is not a readable checkpoint. Remove it to start over.") from error
         if not isinstance(read, dict) or read.get("version") != _VERSION or read.get("job") != job:
             raise Failure(
-                f"{self.path} is the checkpoint of another transfer. Finish that one, remove the file, or name another with"
+                f"{self.path} is the checkpoint of another transfer. Finish that one, remove the file, or choose another with"
                 " --checkpoint.",
                 Exit.USAGE,
             )
@@ -91,13 +89,15 @@ class Checkpoint:
         return state, True
 
     async def save(self, state: State, target: Target, *, now: bool = False) -> None:
-        """Write the state down, if it is time. What it says of the target is durable before it is said."""
+        """Write the state, if a write is due. The target is synced first, so that the state never claims too much."""
         async with self._lock:
             if not now and time.monotonic() - self._saved_at < _EVERY_SECONDS:
                 return
             text = state.as_json()
             await target.sync()
-            self._replace(text)  # at once: a thread would go on beside the next one when this is cancelled
+            self._replace(
+                text
+            )  # not in a thread, which would continue after a cancellation and race with the next save
             self._saved_at = time.monotonic()
 
     def _replace(self, text: str) -> None:
@@ -109,5 +109,5 @@ class Checkpoint:
         fresh.replace(self.path)
 
     def remove(self) -> None:
-        """The transfer is over."""
+        """Remove the file after the transfer."""
         self.path.unlink(missing_ok=True)

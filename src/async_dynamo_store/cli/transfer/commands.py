@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .pages import Source
 
 _CALLS = {"timeout_seconds": 60.0, "max_attempts": 10}
-"""Nobody waits for an answer, so that a call may take its time."""
+"""Longer limits than for voice apps, because no user waits for an answer."""
 
 
 class LayoutChoice(StrEnum):
@@ -50,32 +50,32 @@ class LayoutChoice(StrEnum):
 
 
 LayoutOption = Annotated[
-    LayoutChoice | None, typer.Option("--layout", help="Of the source; else that of the settings.")
+    LayoutChoice | None, typer.Option("--layout", help="The source's layout (default: as configured).")
 ]
 ToLayoutOption = Annotated[
-    LayoutChoice | None, typer.Option("--to-layout", help="Of the target; else that of the settings.")
+    LayoutChoice | None, typer.Option("--to-layout", help="The target's layout (default: as configured).")
 ]
 SegmentsOption = Annotated[
-    int, typer.Option("--segments", min=1, max=1000, help="How many parts are read at once.")
+    int, typer.Option("--segments", min=1, max=1000, help="How many parts are read concurrently.")
 ]
 MaxRcuOption = Annotated[
-    float | None, typer.Option("--max-rcu", min=1, help="Read units of each table a second, at most.")
+    float | None, typer.Option("--max-rcu", min=1, help="Maximum read units per second and table.")
 ]
 MaxWcuOption = Annotated[
-    float | None, typer.Option("--max-wcu", min=1, help="Write units a second, at most.")
+    float | None, typer.Option("--max-wcu", min=1, help="Maximum write units per second.")
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Write over users that the target has; else it keeps them.")
+    bool, typer.Option("--overwrite", help="Overwrite users that exist in the target (default: keep them).")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would change.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write nothing; report what would change.")]
 CheckpointOption = Annotated[
-    Path | None, typer.Option("--checkpoint", metavar="FILE", help="Where the way so far is kept.")
+    Path | None, typer.Option("--checkpoint", metavar="FILE", help="The file that records the progress.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One transfer as it was asked for."""
+    """One transfer and its options."""
 
     invocation: Invocation
     source: DynamoDbConfig
@@ -86,12 +86,12 @@ class _Job:
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What has to be the same when the transfer goes on."""
+        """What must be the same to resume the transfer."""
         return self.names | {"source_items": _fields(self.source), "target_items": _fields(self.target)}
 
 
 def register(app: typer.Typer) -> None:
-    """Make the three commands commands of `app`."""
+    """Add the three commands to `app`."""
     command(app, "export")(export)
     command(app, "import")(import_users)
     command(app, "copy")(copy)
@@ -99,7 +99,9 @@ def register(app: typer.Typer) -> None:
 
 async def export(
     invocation: Invocation,
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Compressed when it ends in .gz.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file; compressed if its name ends in .gz.")
+    ],
     form: Annotated[Form, typer.Option("--format", help="Plain values, or DynamoDB's JSON.")] = Form.PLAIN,
     layout: LayoutOption = None,
     to_layout: ToLayoutOption = None,
@@ -107,9 +109,9 @@ async def export(
     max_rcu: MaxRcuOption = None,
     checkpoint: CheckpointOption = None,
 ) -> None:
-    """All users of the table into a file of JSON lines. Run it again to go on after a crash."""
+    """Export all users of the table to a file of JSON lines. Run it again to resume after a crash."""
     if out.exists():
-        raise Failure(f"{out} is there already. Remove it, or name another file.", Exit.USAGE)
+        raise Failure(f"{out} already exists. Remove it, or choose another file.", Exit.USAGE)
     source = with_layout(invocation.config(), _layout(layout), **_CALLS)
     target = with_layout(source, _layout(to_layout))
     job = _Job(
@@ -141,7 +143,8 @@ async def export(
 async def import_users(
     invocation: Invocation,
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A file of JSON lines, or a directory: an export to S3.")
+        Path,
+        typer.Argument(metavar="PATH", help="A file of JSON lines, or a directory with an export to S3."),
     ],
     layout: LayoutOption = None,
     to_layout: ToLayoutOption = None,
@@ -152,7 +155,7 @@ async def import_users(
     dry_run: DryRunOption = False,
     checkpoint: CheckpointOption = None,
 ) -> None:
-    """Users from JSON lines into the table: plain values, DynamoDB's JSON, or DynamoDB's export to S3."""
+    """Import users from JSON lines into the table: plain values, DynamoDB's JSON, or DynamoDB's export to S3."""
     target = with_layout(invocation.config(), _layout(to_layout), **_CALLS)
     source = with_layout(target, _layout(layout))
     path = path.absolute()
@@ -171,12 +174,10 @@ async def import_users(
 
 async def copy(
     invocation: Invocation,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="TABLE", help="The table that gets the users.")
-    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TABLE", help="The target table.")] = None,
     to_config: Annotated[
         Path | None,
-        typer.Option("--to-config", metavar="FILE", help="Settings of the target, where they are others."),
+        typer.Option("--to-config", metavar="FILE", help="Settings of the target, if they differ."),
     ] = None,
     layout: LayoutOption = None,
     to_layout: ToLayoutOption = None,
@@ -187,10 +188,10 @@ async def copy(
     dry_run: DryRunOption = False,
     checkpoint: CheckpointOption = None,
 ) -> None:
-    """All users of the table into another table, with other keys and another layout if wanted."""
+    """Copy all users of the table to another table, optionally with other keys and another layout."""
     source = with_layout(invocation.config(), _layout(layout), **_CALLS)
     if to is None and to_config is None:
-        raise Failure("Say where to: --to TABLE, or --to-config FILE.", Exit.USAGE)
+        raise Failure("The target is missing: pass --to TABLE, or --to-config FILE.", Exit.USAGE)
     named = {"table_name": to} if to else {}
     target = with_layout(
         read_file_alone(to_config) if to_config else source, _layout(to_layout), **named, **_CALLS
@@ -242,7 +243,7 @@ async def _into_table(
 
 @asynccontextmanager
 async def _transfer(job: _Job, source: Source) -> AsyncGenerator[Transfer]:
-    """A transfer that shows how far it is, where somebody looks on."""
+    """A transfer, with a progress bar if stderr is a terminal."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -259,12 +260,12 @@ async def _transfer(job: _Job, source: Source) -> AsyncGenerator[Transfer]:
         finally:
             if job.checkpoint.exists():
                 job.invocation.note(
-                    f"It has not come to its end. To go on from {job.checkpoint}, run it again."
+                    f"The transfer is incomplete. To resume from {job.checkpoint}, run the command again."
                 )
 
 
 async def _read_back(file: FileTarget, config: DynamoDbConfig, segments: int) -> Totals:
-    """What is in the file that was written."""
+    """Count the users in the written file."""
     found = Totals()
     source = file.written()
     for part in await source.parts(segments):
@@ -278,7 +279,7 @@ async def _read_back(file: FileTarget, config: DynamoDbConfig, segments: int) ->
 
 def _tell_resumed(job: _Job, goes_on: bool, totals: Totals) -> None:
     if goes_on:
-        job.invocation.note(f"Going on from {job.checkpoint}: {totals.read} users were read before.")
+        job.invocation.note(f"Resuming from {job.checkpoint}: {totals.read} users were read before.")
 
 
 def _layout(choice: LayoutChoice | None) -> LayoutName | None:

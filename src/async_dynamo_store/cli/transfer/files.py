@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 _PAGE_LINES = 500
 _PAGE_BYTES = 1 << 20
 _LONGEST_LINE = 16 << 20
-"""Far longer than an item of 400 KB can become."""
+"""Far longer than the line of an item of 400 KB."""
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _GZIP = b"\x1f\x8b"
 _MANIFEST = "manifest-files.json"
 
 
 class FileSource:
-    """A file of lines, or a directory: DynamoDB's export to S3 as it is there, or else all files of lines in it."""
+    """A file of JSON lines, or a directory: DynamoDB's export to S3, or else all files of JSON lines in it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def parts(self, segments: int) -> Sequence[str]:
-        """The names of the files. Raises `Failure` for a file that is not there, or not as DynamoDB has exported it."""
+        """The names of the files. Raises `Failure` if one is missing, or is not the file that DynamoDB exported."""
         return await asyncio.to_thread(self._files)
 
     def size(self) -> int:
@@ -53,17 +53,17 @@ class FileSource:
         if self._path.is_file():
             return [str(self._path)]
         if not self._path.is_dir():
-            raise Failure(f"There is no {self._path}.", Exit.USAGE)
+            raise Failure(f"{self._path} does not exist.", Exit.USAGE)
         manifest = self._path / _MANIFEST
         if manifest.is_file():
             return [self._exported(json.loads(line)) for line in manifest.read_text().splitlines() if line]
         found = sorted(str(path) for path in self._path.iterdir() if path.name.endswith(_SUFFIXES))
         if not found:
-            raise Failure(f"In {self._path} is no {_MANIFEST} and no file of lines.", Exit.USAGE)
+            raise Failure(f"{self._path} has no {_MANIFEST} and no file of JSON lines.", Exit.USAGE)
         return found
 
     def _exported(self, entry: dict[str, Any]) -> str:
-        """A data file that the manifest of an export names, if it came here whole."""
+        """A data file that the export's manifest names. Raises `Failure` if its checksum differs."""
         path = self._path / "data" / entry["dataFileS3Key"].rpartition("/")[2]
         if not path.name.endswith(_SUFFIXES):
             raise Failure(
@@ -73,14 +73,14 @@ class FileSource:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "md5").digest()
         except OSError as error:
-            raise Failure(f"{path} is in the manifest and cannot be read: {error.strerror}.") from error
+            raise Failure(f"{path} is in the manifest, but cannot be read: {error.strerror}.") from error
         wanted = entry.get("md5Checksum")
         if wanted and base64.b64decode(wanted) != digest:
-            raise Failure(f"{path} is not the file that DynamoDB has exported: its checksum is another.")
+            raise Failure(f"{path} is not the file that DynamoDB exported: its checksum differs.")
         return str(path)
 
     async def pages(self, part: str, position: Any) -> AsyncIterator[Page]:
-        """The pages of a file; a position is the byte and the line."""
+        """The pages of a file; a position is a byte offset and a line number."""
         offset, line = position or (0, 0)
         path = Path(part)
         with _opened(path) as file:
@@ -92,7 +92,7 @@ class FileSource:
                     if page.position is None:
                         return
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise Failure(f"{path} is damaged behind line {line}: {error}.") from error
+                raise Failure(f"{path} is damaged after line {line}: {error}.") from error
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -125,10 +125,10 @@ def _read_page(file: BinaryIO, path: Path, offset: int, line: int) -> tuple[Page
 
 
 class FileTarget:
-    """A file of lines, written beside its place until it is whole. A name that ends in .gz is compressed."""
+    """A file of JSON lines, which has the suffix .part until it is complete. It is compressed if its name ends in .gz."""
 
     def __init__(self, path: Path, form: Form, size: int) -> None:
-        """Go on behind `size` bytes. Raises `Failure` when fewer are there, or the file cannot be written."""
+        """Continue after `size` bytes. Raises `Failure` if the file is shorter, or cannot be written."""
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._form = form
@@ -141,16 +141,16 @@ class FileTarget:
             raise Failure(f"{self._part} cannot be written: {error.strerror}.", Exit.USAGE) from error
         if self._file.seek(0, os.SEEK_END) < size:
             self._file.close()
-            raise Failure(f"{self._part} is shorter than the checkpoint says. Remove both and begin again.")
+            raise Failure(f"{self._part} is shorter than the checkpoint says. Remove both and start over.")
         self._file.truncate(size)
         self._file.seek(size)
 
     def in_order(self) -> AbstractAsyncContextManager[Any]:
-        """One page after the other: the file has those that are noted, and then perhaps a part of one more."""
+        """A lock: pages are written one by one, so that the file has at most part of one unrecorded page at its end."""
         return self._lock
 
     def size(self) -> int:
-        """The bytes of the pages so far."""
+        """The bytes of the pages written so far."""
         return self._size
 
     async def write(self, items: Sequence[Item], totals: Totals) -> list[Problem]:
@@ -163,13 +163,13 @@ class FileTarget:
 
     def _write(self, items: Sequence[Item]) -> int:
         lines = b"".join(line_of(item, self._form) for item in items)
-        # Members of their own, so that the file may be cut behind each.
+        # Each page is a separate gzip member, so that the file can be truncated after any page.
         written = gzip.compress(lines, mtime=0) if self._is_compressed else lines
         self._file.write(written)
         return len(written)
 
     async def sync(self) -> None:
-        """Have the system write what it holds."""
+        """Flush the file to disk."""
         await asyncio.to_thread(self._sync)
 
     def _sync(self) -> None:
@@ -177,13 +177,13 @@ class FileTarget:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file; what is not noted is cut off when it is opened again."""
+        """Close the file. Opening it again truncates it to the recorded pages."""
         self._file.close()
 
     def finish(self) -> None:
-        """Put the file in its place."""
+        """Rename the file to its final name."""
         self._part.replace(self._path)
 
     def written(self) -> FileSource:
-        """The file, to be read again."""
+        """The written file, as a source."""
         return FileSource(self._part)

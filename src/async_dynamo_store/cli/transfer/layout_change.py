@@ -1,4 +1,4 @@
-"""An item of one configuration as an item of another: other keys, another layout."""
+"""Converts the items of one configuration to those of another: other keys, another layout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def with_layout(config: DynamoDbConfig, layout: LayoutName | None, **fields: Any) -> DynamoDbConfig:
-    """The configuration with another layout, and with other fields. Raises `Failure` where that does not fit."""
+    """The configuration with another layout and other fields. Raises `Failure` if that is invalid."""
     values = config.model_dump(exclude_unset=True, exclude={"stored_elements"}) | fields
     if layout and layout != config.layout:
         values["layout"] = layout
@@ -38,18 +38,18 @@ def with_layout(config: DynamoDbConfig, layout: LayoutName | None, **fields: Any
 
 
 class LayoutChange:
-    """Makes the items of one configuration into those of another.
+    """Converts the items of one configuration to those of another.
 
-    With the same layout an item is left as it is, but for its key. With another one the user's data and times move, what
-    neither layout has a place for stays at the item's root, and the rest (session, history, Jovo v3's metaData) is left
-    out and told.
+    With the same layout, only the key changes. With another layout, the user's data and times move, attributes that the
+    source's layout does not use stay at the item's root, and the rest (session, history, Jovo v3's metaData) is left
+    out and reported.
     """
 
     def __init__(self, source: DynamoDbConfig, target: DynamoDbConfig) -> None:
         if target.prefix_primary_key_with_platform and not source.prefix_primary_key_with_platform:
             raise Failure(
-                "The target has the platform in its keys and the source has not: nothing says which it is. Leave"
-                " prefix_primary_key_with_platform out.",
+                "The target's keys contain the platform, but the source's keys do not name it. Turn off"
+                " prefix_primary_key_with_platform.",
                 Exit.USAGE,
             )
         self._source, self._target = source, target
@@ -65,7 +65,7 @@ class LayoutChange:
         }
 
     def is_user(self, item: Item, now: datetime) -> bool:
-        """Whether an item is one of a user: under this sort key and prefix, and not expired."""
+        """Whether an item is a user's: it has this sort key and prefix, and is not expired."""
         key = item.get(self._source.primary_key, {}).get("S", self._source.primary_key_prefix)
         return (
             all(item.get(name, value) == value for name, value in self._sort_key.items())
@@ -74,11 +74,11 @@ class LayoutChange:
         )
 
     def name_of(self, item: Item) -> str:
-        """The key of an item in the source, as a message may show it to the operator."""
+        """The key of an item in the source, for messages to the operator."""
         return str(item.get(self._source.primary_key, {}).get("S", "an item without a key"))
 
     def changed(self, item: Item) -> tuple[Item, list[str]]:
-        """The item as the target has it, and what of it was left out.
+        """The item in the form of the target, and the paths that were left out.
 
         Raises `CodecError` for an item that cannot be read or would be too large.
         """
@@ -102,13 +102,13 @@ class LayoutChange:
         name, prefix = self._source.primary_key, self._source.primary_key_prefix
         key = item.get(name, {}).get("S")
         if not key:
-            raise UnreadableItemError(f"the item has no text under its key {name!r}", name)
+            raise UnreadableItemError(f"the item has no string in its key {name!r}", name)
         user = key.removeprefix(prefix)
         if self._strips_platform:
             user = user.partition("::")[2] or user
         made = f"{self._target.primary_key_prefix}{user}"
         if len(made.encode()) > MAX_KEY_BYTES:
-            raise UnreadableItemError(f"its key would be longer than DynamoDB's {MAX_KEY_BYTES} bytes", name)
+            raise UnreadableItemError(f"its key would exceed DynamoDB's limit of {MAX_KEY_BYTES} bytes", name)
         return item_key(self._target, made)
 
     def _moved(self, item: Item) -> tuple[Item, list[str]]:

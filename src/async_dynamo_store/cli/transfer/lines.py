@@ -19,14 +19,14 @@ _ITEM = "Item"
 
 
 class Form(StrEnum):
-    """How an item is written: `plain` values, or DynamoDB's own JSON as its export to S3 has it."""
+    """How an item is written: as `plain` values, or in DynamoDB's JSON as in its export to S3."""
 
     PLAIN = "plain"
     DYNAMODB = "dynamodb"
 
 
 def line_of(item: Item, form: Form) -> bytes:
-    """The line, with its end."""
+    """The item's line, with its line break."""
     value: Any = {_ITEM: item}
     if form is Form.PLAIN:
         value = {key: plain(member) for key, member in item.items()}
@@ -37,7 +37,7 @@ def item_of(line: bytes) -> Item:
     """The item of a line in either form. Raises `NotAnItemError`."""
     value = parse(line)
     if not isinstance(value, dict) or not value:
-        raise NotAnItemError("it is no JSON object with attributes")
+        raise NotAnItemError("it is not a JSON object with attributes")
     only = value.get(_ITEM)
     if len(value) == 1 and isinstance(only, dict):
         return item_from_dynamodb(only)

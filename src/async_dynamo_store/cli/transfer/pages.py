@@ -1,4 +1,4 @@
-"""What goes from a source to a target, and what is counted on the way."""
+"""The pages that go from a source to a target, and the counts of a transfer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHECKSUMS = 1 << 256
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A user that was left as it is: where it stands, and why."""
+    """A user that was not transferred: its location, and the reason."""
 
     where: str
     reason: str
@@ -32,9 +32,9 @@ class Problem:
 
 @dataclass(slots=True)
 class Page:
-    """Some users of a part of the source. `position` is where the next page begins, None behind the last.
+    """Some users of a part of the source. `position` is the start of the next page, or None after the last one.
 
-    `others` counts what is no user: other items of a shared table, and those whose time is over.
+    `others` counts items that are not users: other items of a shared table, and expired ones.
     """
 
     items: list[Item]
@@ -45,7 +45,7 @@ class Page:
 
 @dataclass(slots=True)
 class Totals:
-    """What was done so far. `checksum` is that of all items in the target, in no order."""
+    """The counts of a transfer so far. `checksum` covers all items in the target, in any order."""
 
     read: int = 0
     written: int = 0
@@ -58,23 +58,23 @@ class Totals:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Totals) -> None:
-        """Count what another has counted."""
+        """Add the counts of `other`."""
         for name in ("read", "written", "same", "kept", "missing", "unreadable", "others"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.checksum = (self.checksum + other.checksum) % _CHECKSUMS
         self.left_out.update(other.left_out)
 
     def have(self, item: Item) -> None:
-        """The target has this item."""
+        """Add an item of the target to the checksum."""
         self.checksum = (self.checksum + checksum(item)) % _CHECKSUMS
 
     @property
     def in_target(self) -> int:
-        """How many users the target has of those that were to come into it."""
+        """How many of the users that were read are in the target."""
         return self.written + self.same
 
     def as_json(self) -> dict[str, Any]:
-        """For a checkpoint, and for scripts."""
+        """The counts as JSON, for a checkpoint and for scripts."""
         counts = {
             name: getattr(self, name)
             for name in ("read", "written", "same", "kept", "missing", "unreadable", "others")
@@ -83,45 +83,45 @@ class Totals:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Totals:
-        """What `as_json` has made."""
+        """The counts from the result of `as_json`."""
         read = dict(values)
         return cls(checksum=int(read.pop("checksum"), 16), left_out=Counter(read.pop("left_out")), **read)
 
 
 class Source(Protocol):
-    """Where users come from, in parts that can be read at the same time."""
+    """A source of users, in parts that can be read concurrently."""
 
     async def parts(self, segments: int) -> Sequence[str]:
-        """The names of the parts, the same ones whenever it is asked."""
+        """The names of the parts, which are the same in each call."""
         ...
 
     def pages(self, part: str, position: Any) -> AsyncIterator[Page]:
-        """The pages of a part, from a position on; None for the first."""
+        """The pages of a part, starting at `position`; None for the beginning."""
         ...
 
 
 class Target(Protocol):
-    """Where users go."""
+    """A target for users."""
 
     def in_order(self) -> AbstractAsyncContextManager[Any]:
-        """Held from a write until it is noted; a target that takes many writes at once has nothing to hold."""
+        """Held from a write until it is recorded in the state. It does nothing if the target allows concurrent writes."""
         ...
 
     async def write(self, items: Sequence[Item], totals: Totals) -> list[Problem]:
-        """Take these users in, and count them; what cannot be taken is told."""
+        """Write these users and count them; returns the problems of those that could not be written."""
         ...
 
     def size(self) -> int:
-        """How many bytes of the target are accounted for."""
+        """How many bytes of the target are written."""
         ...
 
     async def sync(self) -> None:
-        """Make sure that what was written outlives this machine's power."""
+        """Make what was written durable, even if this machine loses power."""
         ...
 
 
 def checksum(item: Item) -> int:
-    """A number that two items share only when they mean the same."""
+    """A number that is the same for two items only if their values are equal."""
     encoded = orjson.dumps({"M": _canonical_map(item)}, option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(hashlib.sha256(encoded).digest())
 
@@ -160,7 +160,7 @@ def _text(content: bytes) -> str:
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
-    """What all of them return; the first error ends the others and is raised as it is."""
+    """Run coroutines concurrently and return their results. The first error cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in work]

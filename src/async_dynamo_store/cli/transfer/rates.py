@@ -1,4 +1,4 @@
-"""Capacity units for each second, so that users of the table get theirs."""
+"""Limits the capacity units that a transfer consumes per second, so that the table's other clients keep theirs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class Rate:
-    """No more than so many units a second; None for as many as there are."""
+    """A limit of capacity units per second; None for no limit."""
 
     def __init__(self, units: float | None) -> None:
         self.units = units
         self._free_at = 0.0
 
     async def take(self, units: float) -> None:
-        """Wait for units that a call is expected to need."""
+        """Wait until the units that a call is expected to consume are available."""
         if self.units is None:
             return
         starts = max(self._free_at, time.monotonic())
@@ -23,13 +23,13 @@ class Rate:
         await asyncio.sleep(starts - time.monotonic())
 
     def settle(self, expected: float, consumed: float) -> None:
-        """A call has needed more or less than was expected."""
+        """Account for a call that consumed more or less than expected."""
         if self.units is not None:
             self._free_at += (consumed - expected) / self.units
 
 
 def consumed(answer: dict[str, Any], otherwise: float) -> float:
-    """The capacity units that DynamoDB says a call has needed."""
+    """The capacity units that a call consumed; `otherwise` if the answer does not have them."""
     told: Any = answer.get("ConsumedCapacity")
     each = told if isinstance(told, list) else [told]
     units = [float(table["CapacityUnits"]) for table in each if table]

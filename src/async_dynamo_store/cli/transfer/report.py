@@ -1,4 +1,4 @@
-"""What a transfer says at its end."""
+"""The report at the end of a transfer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell_outcome(invocation: Invocation, names: Mapping[str, Any], done: Totals, found: Totals) -> None:
-    """Say what was done, and whether the target has it."""
+    """Report what was done, and whether the target agrees with it."""
     agrees = (done.in_target, done.checksum) == (found.same, found.checksum)
     sent, stored = f"{done.checksum:064x}", f"{found.checksum:064x}"
     values = done.as_json() | {
@@ -29,14 +29,14 @@ def tell_outcome(invocation: Invocation, names: Mapping[str, Any], done: Totals,
     }
     lines = [
         (
-            f"{done.read} users read, {done.written} written, {done.same} were there already, {done.kept} kept as the target"
-            f" had them, {done.unreadable} could not be moved."
+            f"{done.read} users read: {done.written} written, {done.same} already in the target, {done.kept} differ and were"
+            f" kept, {done.unreadable} could not be transferred."
         ),
         *_left_out(done),
-        *([f"{done.others} other items were passed by."] if done.others else []),
+        *([f"{done.others} other items were skipped."] if done.others else []),
         (
-            f"Read again: {found.same} users, checksum {stored[:16]}:"
-            f" {'as it was sent' if agrees else 'NOT as it was sent, ' + sent[:16]}."
+            f"Verified: {found.same} users in the target, checksum {stored[:16]}:"
+            f" {'the same as sent' if agrees else 'NOT the same as sent, ' + sent[:16]}."
         ),
     ]
     invocation.answer(values, "\n".join(lines))
@@ -47,13 +47,13 @@ def tell_outcome(invocation: Invocation, names: Mapping[str, Any], done: Totals,
 def tell_rehearsal(
     invocation: Invocation, names: Mapping[str, Any], found: Totals, *, overwrites: bool
 ) -> None:
-    """Say what would be done."""
+    """Report what would be done."""
     values = found.as_json() | {"from": names["from"], "to": names["to"], "dry_run": True}
-    otherwise = "would be written over" if overwrites else "would be kept as the target has them"
+    otherwise = "would be overwritten" if overwrites else "would be kept"
     lines = [
         (
-            f"{found.read} users read. {found.missing} would be written, {found.same} are there already, {found.kept} {otherwise},"
-            f" {found.unreadable} could not be moved. Nothing was written."
+            f"{found.read} users read: {found.missing} would be written, {found.same} already in the target, {found.kept} differ"
+            f" and {otherwise}, {found.unreadable} could not be transferred. Nothing was written."
         ),
         *_left_out(found),
     ]
@@ -64,6 +64,6 @@ def tell_rehearsal(
 
 def _left_out(totals: Totals) -> list[str]:
     return [
-        f"Left out, having no place in the target's layout: {name} (of {count} users)."
+        f"Left out, because the target's layout does not store it: {name} ({count} users)."
         for name, count in sorted(totals.left_out.items())
     ]

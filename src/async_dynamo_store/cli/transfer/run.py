@@ -1,4 +1,4 @@
-"""A transfer: pages of the source go through the change of layout into the target, and each one that is there is noted."""
+"""A transfer: reads pages from the source, converts them, writes them to the target, and records the progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Take = Callable[[Sequence["Item"], Totals], Awaitable[list[Problem]]]
 
 
 class Transfer:
-    """Moves all users of a source. `tell` hears of each problem, `advance` of users that were read."""
+    """Transfers all users of a source. `tell` is called with each problem, `advance` with the number of users read."""
 
     def __init__(self, source: Source, change: LayoutChange, tell: Tell, advance: Advance) -> None:
         self._source = source
@@ -34,7 +34,7 @@ class Transfer:
         self._advance = advance
 
     async def run(self, target: Target, state: State, checkpoint: Checkpoint) -> None:
-        """Go on from the state to the end. However this ends, the checkpoint has what is in the target."""
+        """Run from `state` to the end. The checkpoint is saved even if the transfer fails."""
 
         async def move(part: str) -> None:
             async with self._pages(part, state.positions.get(part)) as pages:
@@ -53,7 +53,7 @@ class Transfer:
             await asyncio.shield(checkpoint.save(state, target, now=True))
 
     async def compare(self, take: Take, segments: int, *, aloud: bool = False) -> Totals:
-        """Read the whole source, and let `take` count what the target has of it; `aloud` for one that was not read before."""
+        """Read the whole source, and let `take` count which users the target has. `aloud` reports unreadable users."""
         found = Totals()
 
         async def look(part: str) -> None:
@@ -74,7 +74,7 @@ class Transfer:
             yield pages
 
     def _changed(self, page: Page, *, aloud: bool = True) -> tuple[list[Item], Totals]:
-        """The users of a page as the target has them; who cannot be read is told and left out."""
+        """The users of a page in the form of the target. Unreadable ones are counted, left out and, if `aloud`, reported."""
         totals, now = Totals(), datetime.now(UTC)
         items: list[Item] = []
         problems = list(page.problems)
@@ -103,7 +103,7 @@ class Transfer:
 
 
 async def _at_most(number: int, parts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
-    """Do the work of all parts, of so many at once."""
+    """Run `work` for all parts, at most `number` of them at once."""
     waiting = iter(parts)
 
     async def worker() -> None:

@@ -1,4 +1,4 @@
-"""A table as source and as target."""
+"""Tables as source and as target."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ class TableSource:
             if start is None:
                 return
             if self._rate.units is not None:
-                # A page of about a second's share, so that the rate is one of each second.
+                # Read about one second's share per page, so that the rate holds within each second.
                 share = self._rate.units / self._segments
                 limit = max(1, math.floor(len(items) * share / max(units, 0.5))) if items else _FIRST_LIMIT
                 expected = max(share, 0.5)
 
 
 class TableTarget:
-    """A table that takes items; with `overwrites` also where it has others under their keys."""
+    """A table as target. With `overwrites`, items replace existing ones with the same keys."""
 
     def __init__(
         self, config: DynamoDbConfig, client: Client, read_rate: Rate, write_rate: Rate, *, overwrites: bool
@@ -97,18 +97,18 @@ class TableTarget:
         self._is_rehearsal = False
 
     def in_order(self) -> AbstractAsyncContextManager[Any]:
-        """Writes of one item do not wait for those of another."""
+        """Do nothing: writes to a table are independent of each other."""
         return nullcontext()
 
     def size(self) -> int:
-        """A table needs no place to go on from: an item that is written again is the same item."""
+        """Always 0: a resumed transfer may write items again, which does not change them."""
         return 0
 
     async def sync(self) -> None:
-        """DynamoDB answers when a write is durable."""
+        """Do nothing: DynamoDB answers a write when it is durable."""
 
     async def write(self, items: Sequence[Item], totals: Totals) -> list[Problem]:
-        """Write the items: without `overwrites` only where nothing is; what is there otherwise is kept, and told."""
+        """Write the items. Without `overwrites`, existing items are kept, and those that differ are problems."""
         if self._overwrites:
             found = await all_of(self._put_batch(batch, totals) for batch in self._batches(items))
         else:
@@ -117,13 +117,13 @@ class TableTarget:
 
     @contextmanager
     def rehearsal(self) -> Generator[None]:
-        """Nothing is written yet: a user who is missing is no problem, nor is a table that is."""
+        """Within the block, nothing is written yet, so a missing user or table is not a problem."""
         self._is_rehearsal = True
         yield
         self._is_rehearsal = False
 
     async def compare(self, items: Sequence[Item], totals: Totals) -> list[Problem]:
-        """Count which of the items the table has; what is missing or otherwise is told."""
+        """Count which of the items the table has; returns missing and different ones as problems."""
         problems: list[Problem] = []
         unique = {self._key_text(item): item for item in items}
         keys = [self._key(item) for item in unique.values()]
@@ -143,7 +143,7 @@ class TableTarget:
             else:
                 totals.kept += 1
                 if self._is_rehearsal or self._overwrites:
-                    problems.append(self._problem(item, "the target has it otherwise"))
+                    problems.append(self._problem(item, "it differs in the target"))
         return problems
 
     async def _read(self, keys: list[Item]) -> AsyncIterator[Item]:
@@ -158,7 +158,7 @@ class TableTarget:
             try:
                 answer = await _until_let_in(self._client, "batch_get_item", request)
             except TableNotFoundError:
-                return  # and all of them are missing
+                return  # all of them are missing
             self._read_rate.settle(expected, consumed(answer, expected))
             for item in answer["Responses"].get(table, ()):
                 yield item
@@ -185,7 +185,7 @@ class TableTarget:
                 totals.have(item)
                 return []
             totals.kept += 1
-            return [self._problem(item, "the target has it otherwise, and keeps that")]
+            return [self._problem(item, "it differs in the target, and was kept there")]
         except (InvalidRequest, CodecError) as error:
             return [self._refused(item, error, totals)]
         totals.written += 1
@@ -215,7 +215,7 @@ class TableTarget:
                     attempt += 1
                     await pause(attempt)
         except (InvalidRequest, CodecError):
-            # One of them is refused, and takes the others with it: each by itself.
+            # One rejected item fails the whole batch, so write each by itself.
             return [problem for item in items for problem in await self._put_over(item, totals)]
         for item in items:
             totals.written += 1
@@ -237,7 +237,7 @@ class TableTarget:
         return []
 
     def _batches(self, items: Sequence[Item]) -> list[list[Item]]:
-        """Batches in which no key is there twice, which DynamoDB refuses."""
+        """Batches without duplicate keys, which DynamoDB rejects."""
         batches: list[list[Item]] = []
         keys: set[str] = set()
         for item in items:
@@ -264,7 +264,7 @@ class TableTarget:
 
 
 async def _until_let_in(client: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """A call, again and again while DynamoDB throttles it."""
+    """Call DynamoDB, and retry while it throttles."""
     attempt = 0
     while True:
         try:

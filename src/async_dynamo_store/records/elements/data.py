@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.records.reading import read_map
@@ -54,21 +55,26 @@ class DataElement(Generic[DataT]):
         """The changes that the turn made to the data."""
         if not self._is_stored:
             return
-        changed = self._model.changed(data, loaded.baseline, baseline)
-        if changed is not None:
-            changed = changed | {keys[0] for keys in loaded.increments}
-            if not changed:
-                return
-        members = read_map((loaded.item or {}) if changed is None else loaded.part(changed), self.path)
-        written = self._model.write(data, lambda: decode({"M": members}), loaded.baseline, baseline)
-        if changed is not None:
-            members, written = _only(members, changed), _only(written, changed)
+        counted = {path[0] for path in loaded.increments}
+        stored = partial(self._stored, loaded)
+        written, keys = self._model.write(data, stored, loaded.baseline, baseline, counted)
+        if keys is None:
+            members = read_map(loaded.item or {}, self.path)
+        elif keys:
+            members = _only(read_map(loaded.part(keys), self.path), keys)
+            written = _only(written, keys)
+        else:
+            return
         after = self.encode(written, self.path, like={"M": members})["M"]
         counts, after = self._counts(loaded, members, after)
         grown, after = self._grown(loaded, members, after)
         yield from self.difference(members, after, self.path)
         yield from counts
         yield from grown
+
+    def _stored(self, loaded: Loaded) -> dict[str, Any]:
+        stored: dict[str, Any] = decode({"M": read_map(loaded.item or {}, self.path)})
+        return stored
 
     def _counts(self, loaded: Loaded, before: Item, after: Item) -> tuple[list[Increment], Item]:
         """An Increment for each counter that was not set otherwise after counting, and `after` without them."""

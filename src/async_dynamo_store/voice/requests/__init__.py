@@ -1,6 +1,6 @@
-"""Platform JSON to who asks, in which session, for what; and a reply back to platform JSON.
+"""Platform JSON to `Request` objects (user, session, intent), and `Reply` objects back to platform JSON.
 
-Every platform has its module with a `parse` and a `render`; a request is recognised by its own shape.
+Each platform has a module with `parse` and `render`. A request's fields show which platform sent it.
 Nothing here does I/O.
 """
 
@@ -37,7 +37,7 @@ __all__ = [
     "render_reply",
 ]
 
-NESTED_TOO_DEEPLY = "This request is nested too deeply to be any platform's. Check who sends it."
+NESTED_TOO_DEEPLY = "This request is nested too deeply: no platform sends such JSON. Check who sends it."
 
 _Parse = Callable[[Mapping[str, Any]], list[Request]]
 _Render = Callable[[Request, Reply], dict[str, Any] | str]
@@ -45,11 +45,11 @@ _Check = Callable[[Request, Reply, Mapping[str, Any]], None]
 
 
 class _Module(NamedTuple):
-    """How one kind of JSON is read and answered; `title` is what messages call it.
+    """How a platform's JSON is parsed and answered; error messages show `title`.
 
-    `keys`: its JSON has one of these at the top; `parse` looks whether it is of the platform. `check` raises ValueError
-    where native output contradicts what else is in the response. `join` makes one answer of those to the several
-    requests that one JSON may hold.
+    `keys`: the JSON has one of these at the top level; `parse` then looks whether the platform sent it. `check` raises
+    ValueError if native output contradicts the rest of the response. `join` combines the responses when one JSON
+    holds several requests.
     """
 
     title: str
@@ -99,15 +99,15 @@ _MODULES = (
     _Module("Vapi", ("vapi",), _keys("message"), vapi.parse, vapi.render, join=vapi.join),
     _Module("Retell", ("retell",), _keys("call", "chat", "event"), retell.parse, retell.render),
 )
-"""The one table of the platforms, in the order in which a request is tried on them."""
+"""All platforms, in the order in which `parse_request` tries them."""
 _MODULE_OF = {platform: module for module in _MODULES for platform in module.platforms}
 
 
 def parse_request(raw: object) -> list[Request]:
     """The requests in a platform's JSON: one per event for Messenger, one per tool call for Vapi, else just one.
 
-    `raw` is the decoded JSON; for Twilio it is the form fields as a dict. Whatever is missing, null or of the
-    wrong type in it reads as not there. Raises `UnknownRequestError` when it has the shape of no platform.
+    `raw` is the decoded JSON; for Twilio it is the form fields as a dict. Fields that are null or of the wrong
+    type count as missing. Raises `UnknownRequestError` if the JSON matches no platform.
     """
     if isinstance(raw, Mapping):
         try:
@@ -119,18 +119,18 @@ def parse_request(raw: object) -> list[Request]:
         except RecursionError as error:
             raise UnknownRequestError(NESTED_TOO_DEEPLY) from error
     raise UnknownRequestError(
-        f"This request has the shape of no platform known here: {', '.join(each.title for each in _MODULES)}. "
-        "Pass the platform's own JSON as a dict, taken out of any HTTP or API Gateway envelope; "
+        f"This request matches no supported platform: {', '.join(each.title for each in _MODULES)}. "
+        "Pass the platform's JSON as a dict, without its HTTP or API Gateway envelope; "
         "for Twilio pass the form fields as a dict."
     )
 
 
 def render_reply(request: Request, reply: Reply) -> dict[str, Any] | str:
-    """The reply as the platform of `request` takes it: a JSON object, or TwiML text for Twilio.
+    """The reply in the format of the request's platform: a JSON object, or TwiML text for Twilio.
 
-    Text is escaped where the platform wants XML; characters that XML forbids are dropped everywhere.
-    Messenger's object is the Send API's payload, empty when there is nothing to send. Raises ValueError for
-    native output that contradicts the rest of the response.
+    Text is escaped where the platform expects XML; characters that XML forbids are dropped everywhere.
+    Messenger's object is the Send API's payload, empty if there is nothing to send. Raises ValueError if
+    native output contradicts the rest of the response.
     """
     module = _MODULE_OF[request.platform]
     spoken = replace(reply, speech=plain(reply.speech), reprompt=plain(reply.reprompt))
@@ -144,7 +144,7 @@ def render_reply(request: Request, reply: Reply) -> dict[str, Any] | str:
 
 
 def join_responses(requests: Sequence[Request], responses: Sequence[Any]) -> Any:
-    """The one answer to the JSON that held these requests: for Messenger a list, where there are several."""
+    """The answer to the JSON that held these requests; several Messenger responses become a list."""
     if len(responses) == 1:
         return responses[0]
     return _MODULE_OF[requests[0].platform].join(responses)

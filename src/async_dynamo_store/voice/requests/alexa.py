@@ -20,7 +20,7 @@ _DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not Alexa's JSON."""
+    """The request, as a list of one; an empty list if this is not Alexa's JSON."""
     request_type = fields.text(raw, "request", "type")
     if request_type is None or not _is_alexas(raw):
         return []
@@ -49,13 +49,13 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
 
 
 def _is_alexas(raw: Mapping[str, Any]) -> bool:
-    """Old requests, such as saved test events, have no `context`."""
+    """Whether Alexa sent it. Old requests, such as saved test events, have no `context`."""
     places = (("context", "System"), ("session", "application"), ("session", "user"))
     return any(fields.mapping(raw, *place) is not None for place in places)
 
 
 def _filled(slot: Any) -> Any:
-    """Where the value is: slots with several values hold a `slotValue` beside the older fields."""
+    """The object with the slot's value: `slotValue` for several values, else the slot itself."""
     return fields.at(slot, "slotValue") if fields.at(slot, "slotValue", "type") == "List" else slot
 
 
@@ -67,7 +67,7 @@ def _slot_value(slot: Any) -> Any:
 
 
 def _matches(slot: Any) -> list[Match]:
-    """What the slot resolved to: to values that were given for this session first, then to the model's."""
+    """The values that the slot resolved to: the session's dynamic entities first, then the model's."""
     matching = [
         authority
         for authority in fields.sequence(slot, "resolutions", "resolutionsPerAuthority")
@@ -82,7 +82,7 @@ def _matches(slot: Any) -> list[Match]:
 
 
 def _entity(slot: Any) -> Entity:
-    """A slot of one of Amazon's own types has no resolutions, and is not said to match."""
+    """The details of a slot. Amazon's built-in slot types have no resolutions, so `is_match` is None for them."""
     if fields.at(slot, "type") == "List":
         parts = tuple(_entity(part) for part in fields.sequence(slot, "values"))
         return Entity(value=[part.value for part in parts], parts=parts)
@@ -96,10 +96,10 @@ def _entity(slot: Any) -> Entity:
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """Alexa's response; nothing but its frame where Alexa refuses speech.
+    """Alexa's response; an empty one where Alexa rejects speech.
 
-    A handler that says nothing (a tap on a screen, an audio player's event, a dialogue that Alexa goes on with)
-    leaves the session as it is: only without `shouldEndSession` does Alexa do so.
+    Without speech (for a tap on a screen, an audio player's event, a dialogue that Alexa continues) the session
+    stays as it is, and Alexa requires that `shouldEndSession` is missing.
     """
     if request.kind == "probe":
         return {"version": "1.0", "response": {"canFulfillIntent": {"canFulfill": reply.can_fulfill}}}
@@ -116,29 +116,29 @@ def render(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def check(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
-    """Amazon, 'Dialog Interface Reference', 'VideoApp Interface Reference': what a directive does not go with."""
+    """Raise ValueError for what a directive forbids (Amazon, 'Dialog Interface Reference', 'VideoApp Interface Reference')."""
     body = fields.mapping(response, "response") or {}
     directives = {fields.text(each, "type") or "" for each in fields.sequence(body, "directives")}
     ends = fields.at(body, "shouldEndSession")
     if reply.listen and ends is True:
-        raise ValueError("turn.ask waits for an answer, and native ends the session: use turn.tell")
+        raise ValueError("turn.ask waits for an answer, but native ends the session: use turn.tell")
     if ends is True and any(name.startswith("Dialog.") for name in directives):
         raise ValueError(
-            "a Dialog directive goes on with the session, and turn.tell ends it: use turn.ask, or turn.send"
+            "a Dialog directive continues the session, but turn.tell ends it: use turn.ask, or turn.send"
         )
     if "Dialog.Delegate" in directives and {"outputSpeech", "reprompt"} & body.keys():
-        raise ValueError("with Dialog.Delegate Alexa asks, and nothing else may be said: use turn.send")
+        raise ValueError("Dialog.Delegate lets Alexa speak, so the response has no speech: use turn.send")
     if "VideoApp.Launch" in directives and ends is not None:
         raise ValueError(
-            "with VideoApp.Launch shouldEndSession has to be left out:"
+            "VideoApp.Launch does not allow shouldEndSession; remove it with"
             ' {"alexa": {"response": {"shouldEndSession": None}}}'
         )
 
 
 def _is_mute(request: Request) -> bool:
-    """Whether Alexa refuses speech: at a session's end, and for an interface's event outside a session.
+    """Whether Alexa rejects speech: at the end of a session, and for an interface's event outside a session.
 
-    Such are `AudioPlayer.…`, `PlaybackController.…`, `System.…` and `AlexaSkillEvent.…`.
+    Such events are `AudioPlayer.…`, `PlaybackController.…`, `System.…` and `AlexaSkillEvent.…`.
     """
     if request.kind == "end":
         return True

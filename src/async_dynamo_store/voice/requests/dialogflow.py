@@ -1,6 +1,6 @@
 """Dialogflow ES ('WebhookRequest', v2) and CX ('WebhookRequest', v3).
 
-They share no more than the rules for who calls and what is a welcome.
+They share only the rules for finding the user id and for recognising a welcome.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .entities import Entities, Entity, Match
 from .model import Kind, Reply, Request
 
 _CONTEXT = "async_dynamo_store"
-"""The ES context of our session data, and its one parameter, which holds it as JSON text.
+"""The ES context for our session data, and its only parameter, which holds the data as JSON text.
 
-One parameter per key would not do: ES writes the parameters of a matched intent into all active contexts, and
-knows no number but a double.
+One parameter per key does not work: ES writes the parameters of a matched intent into all active contexts, and
+turns every number into a double.
 """
 _CONTEXT_TURNS = 99
 _START_FLOW = "00000000-0000-0000-0000-000000000000"
@@ -26,7 +26,7 @@ _START_FLOW = "00000000-0000-0000-0000-000000000000"
 
 
 def parse_es(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not the JSON of Dialogflow ES."""
+    """The request, as a list of one; an empty list if this is not the JSON of Dialogflow ES."""
     if fields.mapping(raw, "queryResult") is None:
         return []
     intent = fields.text(raw, "queryResult", "intent", "displayName") or ""
@@ -54,7 +54,7 @@ def parse_es(raw: Mapping[str, Any]) -> list[Request]:
 
 
 def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not the JSON of Dialogflow CX."""
+    """The request, as a list of one; an empty list if this is not the JSON of Dialogflow CX."""
     if fields.mapping(raw, "fulfillmentInfo") is None or fields.mapping(raw, "sessionInfo") is None:
         return []
     tag = fields.text(raw, "fulfillmentInfo", "tag")
@@ -80,13 +80,13 @@ def parse_cx(raw: Mapping[str, Any]) -> list[Request]:
 
 
 def _kind(intent: str, trigger: str | None) -> Kind:
-    """A launch is the welcome intent, or an event such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`."""
+    """Launch for the welcome intent and for events such as `WELCOME` or `GOOGLE_ASSISTANT_WELCOME`, else intent."""
     welcomed = trigger is not None and (trigger == "WELCOME" or trigger.endswith("_WELCOME"))
     return "launch" if welcomed or intent == "Default Welcome Intent" else "intent"
 
 
 def _is_new_session(kind: Kind, *, has_been_answered: bool = False) -> bool | None:
-    """Dialogflow does not say; it greets at the beginning, and brings back what an earlier answer put in the session."""
+    """Dialogflow has no such field: a welcome begins a session, and data of an earlier answer continues one."""
     if has_been_answered:
         return False
     return True if kind == "launch" else None
@@ -104,7 +104,7 @@ def _session_context(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The form's parameters and the intent's, which are newer."""
+    """The parameters of the form and of the intent; the intent's are newer and take precedence."""
     entities = {
         name: fields.at(parameter, "value")
         for parameter in fields.sequence(raw, "pageInfo", "formInfo", "parameterInfo")
@@ -116,7 +116,7 @@ def _cx_entities(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _es_entity(raw: Mapping[str, Any], name: str) -> Entity:
-    """What was heard stands in the contexts of the intent, as `<name>.original`; `""` is a parameter without a value."""
+    """The intent's contexts have what was heard, as `<name>.original`; `""` is a parameter without a value."""
     value = fields.at(raw, "queryResult", "parameters", name)
     contexts = fields.sequence(raw, "queryResult", "outputContexts")
     originals = (fields.text(context, "parameters", f"{name}.original") for context in contexts)
@@ -135,7 +135,7 @@ def _cx_entity(raw: Mapping[str, Any], name: str) -> Entity:
 
 
 def render_es(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. ES itself has neither reprompt nor end; Google Assistant has both, a call ends."""
+    """The webhook's response. Google Assistant supports a reprompt and an end, a call only an end, the rest neither."""
     response: dict[str, Any] = {}
     if reply.speech is not None:
         response["fulfillmentText"] = reply.speech
@@ -151,7 +151,7 @@ def render_es(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def _output_context(session: str, session_data: dict[str, Any]) -> dict[str, Any]:
-    """Our context; other contexts live on when they are not mentioned, and one of no turns is removed."""
+    """Our context. Contexts that a response does not name stay active; a lifespan of 0 removes one."""
     name = f"{session}/contexts/{_CONTEXT}"
     if not session_data:
         return {"name": name, "lifespanCount": 0}
@@ -172,7 +172,7 @@ def _google_payload(reply: Reply) -> dict[str, Any]:
 
 
 def render_cx(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. CX has no reprompt; its no-input event handlers do that."""
+    """The webhook's response. CX has no reprompt; the agent's no-input event handlers replace it."""
     before = fields.mapping(request.raw, "sessionInfo", "parameters")
     response: dict[str, Any] = {
         "sessionInfo": {"parameters": fields.with_removed_keys(reply.session_data, before)}
@@ -185,7 +185,7 @@ def render_cx(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def _flow(raw: Mapping[str, Any]) -> str | None:
-    """The flow that the session is in; the agent's start flow where the request does not say."""
+    """The session's current flow; the agent's start flow if the request names none."""
     flow = (fields.text(raw, "pageInfo", "currentPage") or "").rpartition("/pages/")[0]
     if flow:
         return flow

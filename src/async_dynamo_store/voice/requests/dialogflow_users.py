@@ -1,8 +1,8 @@
-"""Who talks to a Dialogflow agent: each integration names the user at another place of the payload.
+"""The user id in a Dialogflow request: each integration has it in a different field of the payload.
 
-Of the integrations that Jovo v3 knows (npm, `jovo-platform-dialogflow` 3.6), the ids are those under which it
-stored the users: Google Assistant, Facebook Messenger, Slack, the Dialogflow Phone Gateway. It had one id for all
-users of Twilio and one for all of Genesys, and no other integrations.
+Jovo v3 (npm, `jovo-platform-dialogflow` 3.6) stores users of Google Assistant, Facebook Messenger, Slack and the
+Dialogflow Phone Gateway under the same ids. It has one id for all users of Twilio and one for all of Genesys, and
+supports no other integrations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from . import fields
 
 _REDACTED = "REDACTED_IN_STANDARD_TIER_AGENT"
-"""What the free phone gateway sends for every caller."""
+"""The caller id that the free phone gateway sends for every caller."""
 
 _PLACES: tuple[tuple[str, ...], ...] = (
     ("user", "userId"),  # Actions on Google
@@ -26,17 +26,17 @@ _PLACES: tuple[tuple[str, ...], ...] = (
     ("data", "source", "userId"),  # LINE
     ("data", "data", "source", "userId"),  # LINE, older
     ("data", "from", "id"),  # Telegram
-    ("data", "message", "from", "id"),  # Telegram, the update as it is
+    ("data", "message", "from", "id"),  # Telegram, the unchanged update
     ("data", "callback_query", "from", "id"),  # Telegram, a button
     ("data", "From"),  # Twilio (SMS and WhatsApp)
     ("data", "user", "id"),  # Skype, Viber's `conversation_started`
     ("contact", "cId"),  # respond.io and its resellers
 )
-"""Where to look, in this order. An integration is not told by its `source`, which some leave out or put elsewhere."""
+"""The fields to look at, in this order. `source` does not identify the integration: some omit or move it."""
 
 
 def user_id(payload: Mapping[str, Any] | None) -> str | None:
-    """The user's id in an integration's payload; None when it names nobody."""
+    """The user id in an integration's payload, or None."""
     storage = fields.decoded(fields.at(payload, "user", "userStorage"))
     found = fields.text(storage, "userId")
     return found or next(filter(None, (_text(payload, place) for place in _PLACES)), None)

@@ -1,4 +1,4 @@
-"""What a request says of its slots or parameters: a value for each, and how it came about."""
+"""A request's slots or parameters: the value of each, and how it was resolved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """One value of the agent's own list that fits what was heard; `id` is None where the platform has none."""
+    """A value of the agent's model that matches what was heard; `id` is None where the platform has none."""
 
     value: Any = field(repr=False)
     id: str | None = field(default=None, repr=False)
@@ -17,13 +17,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
-    """One slot or parameter. Its repr holds nothing of the user's.
+    """One slot or parameter. Its repr shows no user data.
 
-    - `value`: as in `request.entities`: what it resolved to, else what was heard; None for an empty slot.
-    - `heard`: what the user said or typed for it; None where the platform does not say.
-    - `is_match`: whether it is a value of the agent's own list; None where the platform does not say.
-    - `matches`: the values that fit, best first.
-    - `parts`: the members of a slot that holds several.
+    - `value`: as in `request.entities`: the resolved value, else what was heard; None for an empty slot.
+    - `heard`: what the user said or typed for it; None where the platform does not report it.
+    - `is_match`: whether it is a value of the agent's model; None where the platform does not report it.
+    - `matches`: the matching values, best first.
+    - `parts`: the members of a slot with several values.
     """
 
     value: Any = field(default=None, repr=False)
@@ -39,7 +39,7 @@ class Entity:
 
 
 class Entities(dict[str, Any]):
-    """One plain value per slot or parameter; `details` says what else the platform knows of one."""
+    """One plain value per slot or parameter; `details` returns what else the platform reports about one."""
 
     def __init__(
         self, values: Mapping[str, Any] | None = None, describe: Callable[[str], Entity] | None = None
@@ -48,6 +48,6 @@ class Entities(dict[str, Any]):
         self._describe = describe
 
     def details(self, name: str) -> Entity:
-        """What is known of an entity; raises KeyError for one that the request does not have."""
+        """The details of an entity; raises KeyError if the request does not have it."""
         value = self[name]
         return self._describe(name) if self._describe else Entity(value=value)

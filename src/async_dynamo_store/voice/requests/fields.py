@@ -1,4 +1,4 @@
-"""Reading JSON that may be missing, null or of the wrong type anywhere: the unexpected is not there."""
+"""Reading JSON whose fields may be missing, null or of the wrong type: all of these count as missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 _PLAIN = frozenset({str, int, float, bool, type(None), list})
-"""What JSON has beside objects. The check of `Mapping` takes ten times as long as to find a type here."""
+"""The JSON types other than objects. A lookup here takes a tenth of the time of `isinstance(…, Mapping)`."""
 
 
 def _is_object(value: Any) -> bool:
@@ -16,11 +16,10 @@ def _is_object(value: Any) -> bool:
 
 
 def at(value: Any, *path: str) -> Any:
-    """What sits at `path`, or None."""
+    """The value at `path`, or None."""
     for key in path:
-        if type(value) is not dict and not _is_object(
-            value
-        ):  # nearly always a dict, and a call costs as much as the rest
+        # The value is nearly always a dict, and a call costs as much as the rest of the loop.
+        if type(value) is not dict and not _is_object(value):
             return None
         value = value.get(key)
     return value
@@ -39,7 +38,7 @@ def sequence(value: Any, *path: str) -> Sequence[Any]:
 
 
 def text(value: Any, *path: str) -> str | None:
-    """The string at `path`, or None; an empty one names nothing, so it is None too."""
+    """The string at `path`; None if it is missing or empty."""
     found = at(value, *path)
     return found if isinstance(found, str) and found else None
 
@@ -57,12 +56,12 @@ def copied(value: Any) -> Any:
 
 
 def without_nulls(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """For a platform on which null means that the key has been removed."""
+    """`values` without nulls, for platforms on which null means that the key was removed."""
     return {key: item for key, item in (values or {}).items() if item is not None}
 
 
 def with_removed_keys(session_data: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`session_data` with a null for each key that the platform sent and that is gone."""
+    """`session_data` with a null for each key of `before` that was removed."""
     return dict.fromkeys(before or ()) | session_data
 
 
@@ -78,7 +77,7 @@ def decoded(json_text: Any) -> dict[str, Any] | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """An aware time from ISO 8601 text (UTC where it names no zone) or milliseconds since 1970, or None."""
+    """An aware time from ISO 8601 text (UTC if it has no offset) or milliseconds since 1970, or None."""
     try:
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value)

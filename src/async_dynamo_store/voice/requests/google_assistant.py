@@ -12,11 +12,11 @@ from .speech import ssml
 
 _KINDS: Mapping[str, Kind] = {"actions.intent.MAIN": "launch", "actions.intent.CANCEL": "end"}
 _MAX_DISPLAYED = 640
-"""Characters that `prompt.firstSimple.text` may have; without it the display is made from the speech."""
+"""The limit of `prompt.firstSimple.text` in characters. Without that text, Google displays the speech."""
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not Actions Builder's JSON."""
+    """The request, as a list of one; an empty list if this is not Actions Builder's JSON."""
     if any(fields.mapping(raw, key) is None for key in ("handler", "session", "user")):
         return []
     intent = fields.text(raw, "intent", "name") or ""
@@ -51,14 +51,14 @@ def _entity(param: Any) -> Entity:
 
 
 def _is_new_session(raw: Mapping[str, Any], kind: Kind) -> bool | None:
-    """A session with parameters has been answered before; one without may have, by an answer that set none."""
+    """A session with parameters is not new; without, it is unknown, since earlier answers may have set none."""
     if kind == "launch":
         return True
     return False if fields.mapping(raw, "session", "params") else None
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. There is no reprompt: Actions Builder sends `actions.intent.NO_INPUT_1`."""
+    """The webhook's response. It has no reprompt: Actions Builder sends `actions.intent.NO_INPUT_1` instead."""
     before = fields.mapping(request.raw, "session", "params")
     response: dict[str, Any] = {
         "session": {

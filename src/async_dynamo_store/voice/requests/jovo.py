@@ -13,7 +13,7 @@ _KINDS: Mapping[str, Kind] = {"LAUNCH": "launch", "END": "end"}
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not the JSON of a Jovo client."""
+    """The request, as a list of one; an empty list if this is not the JSON of a Jovo client."""
     if fields.mapping(raw, "context", "user") is None or fields.mapping(raw, "input") is None:
         return []
     is_web = fields.at(raw, "platform") == "web"
@@ -52,7 +52,7 @@ def _entity_value(entity: Any) -> Any:
 
 
 def _entity(entity: Any) -> Entity:
-    """Jovo's `value` is what was heard, `resolved` the value of the model; one alone says nothing of a match."""
+    """`value` is what was heard, `resolved` the model's value; without `resolved`, `is_match` is None."""
     value, heard = _entity_value(entity), fields.text(entity, "value")
     if fields.at(entity, "resolved") is None:
         return Entity(value=value, heard=heard)

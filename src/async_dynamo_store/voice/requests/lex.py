@@ -11,9 +11,9 @@ from .entities import Entities, Entity, Match
 from .model import Reply, Request
 
 _ATTRIBUTE = "async_dynamo_store"
-"""The session attribute that holds, as JSON text, all that is not a string: Lex takes strings only.
+"""The session attribute that holds all values other than strings, as JSON text: Lex accepts only strings.
 
-Strings stay attributes of their own, as prompts and other functions of the bot read and write them.
+Strings stay separate attributes, because prompts and other functions of the bot read and write them.
 """
 
 
@@ -21,7 +21,7 @@ _ACTIONS = ("Close", "ConfirmIntent", "Delegate", "ElicitIntent", "ElicitSlot")
 
 
 def parse_v1(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not the JSON of Lex V1."""
+    """The request, as a list of one; an empty list if this is not the JSON of Lex V1."""
     if fields.mapping(raw, "currentIntent") is None:
         return []
     return [
@@ -50,7 +50,7 @@ def _is_new_session(raw: Mapping[str, Any]) -> bool | None:
 
 
 def parse_v2(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not the JSON of Lex V2."""
+    """The request, as a list of one; an empty list if this is not the JSON of Lex V2."""
     if fields.mapping(raw, "sessionState") is None:
         return []
     session_id = fields.text(raw, "sessionId")
@@ -85,7 +85,7 @@ def _slot_value(slot: Any) -> Any:
 
 
 def _entity(slot: Any) -> Entity:
-    """A slot of V2. `resolvedValues` are what the slot type has for it, best first; none for what it does not have."""
+    """A slot of V2. `resolvedValues` are the matching values of the slot type, best first."""
     if fields.at(slot, "shape") == "List":
         parts = tuple(_entity(part) for part in fields.sequence(slot, "values"))
         return Entity(value=_slot_value(slot), parts=parts)
@@ -102,7 +102,7 @@ def _entity(slot: Any) -> Entity:
 
 
 def _entity_of_v1(raw: Mapping[str, Any], name: str) -> Entity:
-    """A slot of V1, whose `slotDetails` have what was heard and what the slot type has for it."""
+    """A slot of V1. `slotDetails` has what was heard and the matching values of the slot type."""
     value = fields.at(raw, "currentIntent", "slots", name)
     details = fields.mapping(raw, "currentIntent", "slotDetails", name)
     if details is None:
@@ -138,7 +138,7 @@ def _message(speech: str) -> dict[str, str]:
 
 
 def _is_dialog_hook(request: Request) -> bool:
-    """Lex asks before each slot, and wants to be told to go on when nothing is to be said."""
+    """Whether Lex calls during the dialogue. It then needs a `Delegate` if the handler has nothing to say."""
     return fields.text(request.raw, "invocationSource") == "DialogCodeHook"
 
 
@@ -147,14 +147,14 @@ def _outcome(reply: Reply) -> str:
 
 
 def _goes_on(request: Request, reply: Reply) -> bool:
-    """Whether the dialogue is left to Lex."""
+    """Whether Lex continues the dialogue."""
     return reply.speech is None and not reply.is_failure and _is_dialog_hook(request)
 
 
 def _question(request: Request, proposed: dict[str, Any], slots: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What a question asks for. Within a dialogue it is what Lex proposes, so that the slots stay filled.
+    """The dialog action of a question. Within a dialogue it is the action that Lex proposes, which keeps filled slots.
 
-    Where Lex proposes nothing, it is the first empty slot, and a confirmation when all of them are filled.
+    Without a proposal, it asks for the first empty slot, or for a confirmation if all slots are filled.
     """
     if not _is_dialog_hook(request) or not request.intent:
         return {"type": "ElicitIntent"}
@@ -185,7 +185,7 @@ def render_v1(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def _asked_before(request: Request, slots: Mapping[str, Any]) -> dict[str, Any]:
-    """What V1 has for a proposal: the slot that it asked for last, where that is still empty."""
+    """V1's substitute for a proposal: the slot that it last asked for, if that is still empty."""
     last = next(iter(fields.sequence(request.raw, "recentIntentSummaryView")), None)
     slot = fields.text(last, "slotToElicit")
     return {"type": "ElicitSlot", "slotToElicit": slot} if slot and slots.get(slot, slot) is None else {}
@@ -212,22 +212,22 @@ def render_v2(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def check_v1(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
-    """Amazon Lex V1, 'Response Format': what an action needs."""
+    """Raise ValueError if the action lacks a required field (Amazon Lex V1, 'Response Format')."""
     _check_action(fields.mapping(response, "dialogAction") or {}, {"Close": "fulfillmentState"})
 
 
 def check_v2(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
-    """Amazon Lex V2, 'Response format': what an action needs."""
+    """Raise ValueError if the action lacks a required field (Amazon Lex V2, 'Response format')."""
     action = fields.mapping(response, "sessionState", "dialogAction") or {}
     _check_action(action, {})
     if action.get("type") == "Close" and not fields.text(response, "sessionState", "intent", "state"):
-        raise ValueError("Lex closes an intent with its state: set sessionState.intent.state")
+        raise ValueError("Close needs the state of the intent: set sessionState.intent.state")
 
 
 def _check_action(action: Mapping[str, Any], needed: Mapping[str, str]) -> None:
     kind = action.get("type")
     if kind not in _ACTIONS:
-        raise ValueError(f"dialogAction.type is one of {', '.join(_ACTIONS)}, and not {kind!r}")
+        raise ValueError(f"dialogAction.type must be one of {', '.join(_ACTIONS)}, not {kind!r}")
     name = {"ElicitSlot": "slotToElicit", **needed}.get(kind)
     if name and not action.get(name):
         raise ValueError(f"the dialogAction {kind} needs {name}")

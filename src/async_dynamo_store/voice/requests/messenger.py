@@ -18,17 +18,17 @@ _MOST_EVENTS = 1000
 
 _ABOUT_THE_EVENT = ("sender", "recipient", "timestamp")
 _LAUNCH_PAYLOADS = ("GET_STARTED", "GET_STARTED_PAYLOAD", "_JOVO_LAUNCH_")
-"""The payload of the Get Started button is the developer's choice; these are Meta's examples' and Jovo's."""
+"""Payloads of the Get Started button. Developers choose their own; these are from Meta's examples and from Jovo."""
 
 _TO_NOBODY = ("echo", "delivery", "read", "standby", "changes", "")
-"""Events that no user waits for an answer to; an opt-in, a referral or a linked account can be answered."""
+"""Events that get no answer. Others, such as an opt-in, a referral or a linked account, can be answered."""
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """One request per event, in order; none when this is not Messenger's JSON.
+    """One request per event, in order; an empty list if this is not Messenger's JSON.
 
-    A page's webhook without a dialogue in it (another app's `standby`, `changes` of the feed, the dashboard's
-    test) is an event too: Meta stops sending to a webhook that refuses it.
+    A page's webhook without a message (another app's `standby`, `changes` of the feed, the dashboard's test)
+    is an event too: Meta stops sending to a webhook that rejects it.
     """
     if fields.text(raw, "object") in _OBJECTS and isinstance(fields.at(raw, "entry"), list):
         return _bounded(_requests_of_page(raw)) or [_event(raw, "")]
@@ -66,7 +66,7 @@ def _mappings(entry: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _part(entry: Mapping[str, Any], name: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with just the one event. Nothing else is copied: an entry may be large, and have many."""
+    """The entry with only this event. Nothing else is copied, because an entry may be large and have many events."""
     return {key: entry[key] for key in ("id", "time") if key in entry} | {name: [event]}
 
 
@@ -110,7 +110,7 @@ def _event(raw: Mapping[str, Any], name: str, user_id: str | None = None) -> Req
 
 
 def _kind_and_intent(event: Mapping[str, Any]) -> tuple[Kind, str]:
-    """An event is named by the field that Messenger has it in, such as `delivery`, `read`, `referral`."""
+    """An event's name is the field that holds it, such as `delivery`, `read`, `referral`."""
     if _is_echo(event):
         return "event", "echo"
     if (message := fields.mapping(event, "message")) is not None:
@@ -122,7 +122,7 @@ def _kind_and_intent(event: Mapping[str, Any]) -> tuple[Kind, str]:
 
 
 def _entities(event: Mapping[str, Any]) -> Entities:
-    """A quick reply that was tapped: its payload, and the title that the user saw."""
+    """The quick reply that the user tapped: its payload, and the title on the screen."""
     payload = fields.text(event, "message", "quick_reply", "payload")
     if payload is None:
         return Entities()
@@ -132,18 +132,18 @@ def _entities(event: Mapping[str, Any]) -> Entities:
 
 
 def _is_echo(event: Mapping[str, Any]) -> bool:
-    """A copy of what the page itself has sent: its sender is the page, and no user."""
+    """Whether it is a copy of a message from the page. Its sender is the page, not a user."""
     return fields.at(event, "message", "is_echo") is True
 
 
 def _sender(event: Mapping[str, Any], key: str) -> str | None:
-    """The id of who sent it: digits, which some test tools write as a number."""
+    """The sender's id. It is a string of digits; some test tools send a number."""
     found = fields.at(event, "sender", key)
     return str(found) if type(found) is int else fields.text(found)
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """The payload to post to the Send API; empty when there is nothing to say or nobody to say it to."""
+    """The payload to post to the Send API; empty without a message or without a recipient."""
     if (request.kind == "event" and request.intent in _TO_NOBODY) or (
         reply.speech is None and reply.native is None
     ):
@@ -156,16 +156,16 @@ def render(request: Request, reply: Reply) -> dict[str, Any]:
 
 
 def check(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
-    """Meta, 'Send API', 'message': a text or an attachment, and quick replies to one of them."""
+    """Raise ValueError for an invalid mix of text, attachment and quick replies (Meta, 'Send API', 'message')."""
     message = fields.mapping(response, "message") or {}
     if "text" in message and "attachment" in message:
         raise ValueError("a Messenger message is a text or an attachment: use turn.send for the attachment")
     if "quick_replies" in message and not {"text", "attachment"} & message.keys():
-        raise ValueError("Messenger's quick replies go with a text: use turn.ask")
+        raise ValueError("Messenger's quick replies need a text: use turn.ask")
 
 
 def _recipient(event: Mapping[str, Any]) -> dict[str, str] | None:
-    """Who is answered: the sender, or whoever opted in on a web page and has no id yet."""
+    """The recipient of the answer: the sender, or a person who opted in on a web page and has no id yet."""
     if (sender := _sender(event, "id")) is not None:
         return {"id": sender}
     user_ref = _sender(event, "user_ref") or fields.text(event, "optin", "user_ref")

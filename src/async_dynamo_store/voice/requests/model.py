@@ -1,4 +1,4 @@
-"""What a platform asked, and what it is answered, in one shape for all platforms."""
+"""`Request` and `Reply`: a platform's request and its answer, in one format for all platforms."""
 
 from __future__ import annotations
 
@@ -23,50 +23,50 @@ Platform = Literal[
     "vapi",
     "retell",
 ]
-"""The platforms by name; `google-assistant` is Actions Builder, `jovo-core` all of Jovo Core but its Web."""
+"""The platforms by name; `google-assistant` is Actions Builder, `jovo-core` every Jovo Core client but Jovo Web."""
 
 Kind = Literal["launch", "intent", "end", "event", "probe"]
-"""What a request is to the dialogue.
+"""The part of a request in the dialogue.
 
 - `launch`: the user opened the app, or called.
 - `intent`: the user said, typed or tapped something.
 - `end`: the conversation is over; most platforms play no answer.
-- `event`: the platform reports what nobody said (`AudioPlayer.PlaybackStarted`, a delivery receipt). It is
-  for a handler of that very name, not for a fallback that asks the user to say it again.
-- `probe`: the platform asks whether the app could answer (`CanFulfillIntentRequest`). No user has said
+- `event`: the platform reports something that the user did not say (`AudioPlayer.PlaybackStarted`, a delivery
+  receipt). Only a handler with its name runs, never a fallback that asks the user to repeat.
+- `probe`: the platform asks whether the app can answer (`CanFulfillIntentRequest`). The user has not said
   anything, and nothing is saved.
 """
 
 ONCE_PLATFORMS: tuple[Platform, ...] = ("vapi", "retell")
-"""Where the session's data, a call's variables, is taken with the answer to its launch and not later."""
+"""Platforms that accept session data (the variables of a call) only in the answer to the launch."""
 
 TEXT_PLATFORMS: tuple[Platform, ...] = ("messenger", "twilio-voice")
-"""Where an intent is what the user typed or said, so that it may be spelled like an event's name."""
+"""Platforms whose intents are the user's own text, which may equal the name of an event."""
 
 
 CanFulfill = Literal["YES", "NO", "MAYBE"]
-"""What a platform is told that asks whether the app could answer."""
+"""The answer to a platform that asks whether the app can answer a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request of one user. Its repr holds nothing of the user's.
+    """One request of one user. Its repr shows no user data.
 
     - `jovo_type`: Jovo v3's name for the platform (`AlexaSkill`), as in its `prefixPrimaryKeyWithPlatform`.
-    - `user_id`: None when the request names nobody.
-    - `session_id`: None when the platform has no sessions or did not name this one.
-    - `is_new_session`: None where the request does not show it. Alexa and Jovo say it; elsewhere a greeting, a
-      call's first request, or what an earlier answer left in the session shows it. `turn.session.is_new` knows more
-      when `stored_elements.session` is on.
-    - `intent`: the platform's own name for what was asked, for Messenger and Twilio the text; `""` for none.
-    - `tag`: by which the agent's owner chose this webhook (Dialogflow CX); None on other platforms.
+    - `user_id`: None if the request carries no user id.
+    - `session_id`: None if the platform has no sessions or did not send the id.
+    - `is_new_session`: None if the request does not show it. Alexa and Jovo send it; elsewhere a greeting, a
+      call's first request, or session data of an earlier answer shows it. `turn.session.is_new` is more reliable
+      if `stored_elements.session` is on.
+    - `intent`: the platform's name of the intent, for Messenger and Twilio the user's text; `""` for none.
+    - `tag`: the tag that the agent gives this webhook (Dialogflow CX); None on other platforms.
     - `entities`: one value per slot or parameter, as the platform resolved it; None for an empty slot.
-      `entities.details(name)` knows what was heard, whether it matched, and its id.
-    - `timestamp`: aware; None where the platform sends none.
-    - `session_data`: what the platform's own session attributes carried; `turn.session.data` is a copy of it. None
-      where the platform has none (Messenger, Twilio).
-    - `delivery_id`: the platform's id of what it may deliver more than once; None where it does not.
-    - `raw`: the platform's JSON; for Messenger its entry with just the one event.
+      `entities.details(name)` returns what was heard, whether it matched, and its id.
+    - `timestamp`: timezone-aware; None if the platform sends none.
+    - `session_data`: the platform's session attributes; `turn.session.data` is a copy. None if the platform has
+      none (Messenger, Twilio).
+    - `delivery_id`: the platform's id of a message that it may deliver more than once; else None.
+    - `raw`: the platform's JSON; for Messenger the entry with only this event.
     """
 
     platform: Platform
@@ -87,15 +87,15 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """What a handler answered, as plain text; each platform's escaping is done when it is rendered.
+    """A handler's answer, as plain text; rendering escapes it for the platform.
 
-    - `reprompt`: spoken when no answer comes, on platforms that can.
-    - `listen`: an answer is awaited (`ask`), or not (`tell`).
-    - `session_data`: goes back into the platform's own session attributes, whole: a key that is gone from it
-      is removed there. Platforms without session attributes ignore it.
+    - `reprompt`: spoken if the user does not answer, on platforms that support it.
+    - `listen`: whether the app waits for an answer (`ask`) or not (`tell`).
+    - `session_data`: replaces the platform's session attributes; keys that it lacks are removed there. Platforms
+      without session attributes ignore it.
     - `can_fulfill`: the answer to a `probe`.
-    - `is_failure`: the turn has failed, and this is what `on_error` says.
-    - `native`: parts of this platform's own response, which are merged into ours; None for none.
+    - `is_failure`: whether the turn failed and `on_error` gave this answer.
+    - `native`: parts of this platform's own response, to be merged into ours; None for none.
     """
 
     speech: str | None = field(default=None, repr=False)
@@ -108,8 +108,8 @@ class Reply:
 
     @property
     def ends_session(self) -> bool:
-        """Whether something was said and no answer is awaited.
+        """Whether the reply has speech and does not wait for an answer.
 
-        A handler that says nothing leaves the dialogue to the platform.
+        Without speech, the platform continues the dialogue.
         """
         return self.speech is not None and not self.listen

@@ -8,17 +8,19 @@ from typing import Any, get_args
 from .model import Platform
 
 Native = Mapping[Platform, Mapping[str, Any]]
-"""By platform, parts of its whole response (for Twilio the attributes of verbs, see `twilio`)."""
+"""Parts of the response, by platform (for Twilio the attributes of verbs, see `twilio`)."""
 
 
 def native_of(native: Native | None, platform: Platform) -> Mapping[str, Any] | None:
-    """What is for this platform.
+    """The part for this platform.
 
-    Raises ValueError for a platform that there is not, TypeError for what is no dict.
+    Raises ValueError for an unknown platform, TypeError for a part that is not a dict.
     """
     for name, part in (native or {}).items():
         if name not in get_args(Platform):
-            raise ValueError(f"native names {name!r}; the platforms are {', '.join(get_args(Platform))}")
+            raise ValueError(
+                f"native has the unknown platform {name!r}; the platforms are {', '.join(get_args(Platform))}"
+            )
         if not isinstance(part, Mapping):
             raise TypeError(
                 f"native[{name!r}] is a {type(part).__name__}; give a dict, a part of the response"
@@ -27,9 +29,9 @@ def native_of(native: Native | None, platform: Platform) -> Mapping[str, Any] | 
 
 
 def merged(ours: Any, native: Any) -> Any:
-    """Our response with the native parts: objects key by key, lists one after the other, else the native part.
+    """Merge native parts into our response: objects key by key, lists concatenated, all else replaced.
 
-    A None takes our part away, as in a JSON Merge Patch (RFC 7396).
+    None removes our part, as in a JSON Merge Patch (RFC 7396).
     """
     if isinstance(native, Mapping):
         before = ours if isinstance(ours, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Retell: its inbound webhook, custom functions, and what it reports of calls and chats.
+"""Retell: its inbound webhook, custom functions, and events of calls and chats.
 
 Retell, 'Inbound webhook', 'Custom function', 'Webhook overview'.
 """
@@ -18,7 +18,7 @@ _ENDS = ("call_ended", "chat_ended")
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when this is not Retell's JSON."""
+    """The request, as a list of one; an empty list if this is not Retell's JSON."""
     event, name = fields.text(raw, "event"), fields.text(raw, "name")
     if event in _INBOUND and (about := fields.mapping(raw, event)) is not None:
         return [_request(raw, "launch", event, about)]
@@ -53,10 +53,10 @@ def _request(raw: Mapping[str, Any], kind: Kind, intent: str, about: Mapping[str
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """The answer to a question; Retell takes none to what it reports.
+    """The answer to an inbound webhook or a custom function; it is empty for events.
 
-    To an inbound call it is the dynamic variables, which are texts: the session's data. What is said is the
-    result of a custom function.
+    An inbound webhook is answered with the session data as dynamic variables, which are strings. A custom
+    function is answered with the speech as its result.
     """
     if request.kind == "launch":
         variables = {name: _text(value) for name, value in reply.session_data.items()}

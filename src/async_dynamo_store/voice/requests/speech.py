@@ -1,4 +1,4 @@
-"""Text as the platforms take it."""
+"""Text in the formats that platforms accept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 def plain(text: str | None) -> str | None:
     """`text` without the characters that XML 1.0 forbids (W3C, 'Extensible Markup Language (XML) 1.0', 2.2).
 
-    Those are no speech in JSON either: control characters and lone surrogates. None when nothing is left.
+    These are control characters and lone surrogates, which cannot be spoken. None if nothing is left.
     """
     return (_NOT_XML.sub("", text) or None) if text else None
 

@@ -31,7 +31,7 @@ _CALLBACKS = {
     "PaymentConfirmationCode": "Pay",
     "ReferTransferTarget": "Refer",
 }
-"""What a callback is called here, by a field that no other request of a call has. The first that fits counts."""
+"""The name of each callback's event, by a field that only this callback has. The first match counts."""
 
 _WITHHELD = frozenset(
     {
@@ -47,11 +47,11 @@ _WITHHELD = frozenset(
         "8656696",
     }
 )
-"""What Twilio sends for every caller who hides the number: one of these words, or the keys that spell it."""
+"""What Twilio sends if a caller withholds the number: one of these words, or its digits on a phone keypad."""
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """The one request, or none when these are not the form fields of a call."""
+    """The request, as a list of one; an empty list if these are not the form fields of a call."""
     call = fields.text(raw, "CallSid")
     if call is None:
         return []
@@ -75,9 +75,9 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
 
 
 def _kind_and_intent(raw: Mapping[str, Any]) -> tuple[Kind, str]:
-    """Twilio names no request: what it is shows in the fields that it has.
+    """Twilio sends no request type; the fields of the request show it.
 
-    A Gather that heard nothing has its fields too, empty; a call's first request has none of all these.
+    After a Gather that heard nothing, the Gather's fields are empty. A call's first request has none of these fields.
     """
     for name, callback in _CALLBACKS.items():
         if name in raw:
@@ -92,7 +92,7 @@ def _kind_and_intent(raw: Mapping[str, Any]) -> tuple[Kind, str]:
 
 
 def _person(raw: Mapping[str, Any]) -> str | None:
-    """Who called. When the app itself placed the call, `From` is its own number and names nobody."""
+    """The caller's number or SIP address; None if it is withheld, or if the app placed the call (`From` is the app)."""
     number = fields.text(raw, "From")
     if number is None or fields.text(raw, "Direction") == "outbound-api":
         return None
@@ -101,11 +101,10 @@ def _person(raw: Mapping[str, Any]) -> str | None:
 
 
 def render(request: Request, reply: Reply) -> str:
-    """A TwiML document; an empty one when the call is over, and for a callback that nobody answers.
+    """A TwiML document; an empty one if the call is over, and for a callback without an answer.
 
-    Native output has attributes by verb (`{"Gather": {"language": "de-DE"}, "Say": {"voice": "Polly.Vicki"}}`),
-    and under `TwiML` verbs of its own (`"<Dial>+4989…</Dial>"`), which come after what is said, in place of the
-    end of the call.
+    Native output sets attributes by verb (`{"Gather": {"language": "de-DE"}, "Say": {"voice": "Polly.Vicki"}}`).
+    `TwiML` adds verbs (`"<Dial>+4989…</Dial>"`), which follow the speech and replace the hangup.
     """
     native = _Native(reply.native)
     is_silent = reply.speech is None and reply.native is None
@@ -115,22 +114,22 @@ def render(request: Request, reply: Reply) -> str:
 
 
 class _Native:
-    """Attributes of our verbs, and verbs of the developer's own."""
+    """A handler's native output: attributes of our verbs, and additional verbs."""
 
     def __init__(self, native: Mapping[str, Any] | None) -> None:
         self._attributes = {name: part for name, part in (native or {}).items() if name != "TwiML"}
         for name, part in self._attributes.items():
             if name not in ("Gather", "Say") or not isinstance(part, Mapping):
                 raise ValueError(
-                    'native output for Twilio has the attributes of "Gather" and of "Say", each as a dict, and'
-                    f' verbs of its own as text under "TwiML"; not {name!r}'
+                    'native output for Twilio takes a dict of attributes for "Gather" and for "Say", and'
+                    f' additional verbs as text for "TwiML"; got {name!r}'
                 )
         self.verbs: str | None = (native or {}).get("TwiML")
         if self.verbs is not None:
             _check_xml(self.verbs)
 
     def open(self, verb: str, **ours: str) -> str:
-        """The verb's start tag; an attribute of None takes ours away."""
+        """The verb's start tag; a native attribute of None removes ours."""
         attributes = {
             name: str(value)
             for name, value in (ours | {**self._attributes.get(verb, {})}).items()
@@ -143,11 +142,11 @@ def _check_xml(verbs: str) -> None:
     try:
         ET.fromstring(f"<Response>{verbs}</Response>")  # noqa: S314 - the developer's own text
     except (ET.ParseError, TypeError) as error:
-        raise ValueError("native TwiML is no well-formed XML") from error
+        raise ValueError("native TwiML is not well-formed XML") from error
 
 
 def _verbs(reply: Reply, native: _Native) -> str:
-    """A Gather that hears nothing goes on with the next verb: the reprompt, then the end of the call."""
+    """The verbs of the reply. If a Gather hears nothing, Twilio runs the next verb: the reprompt, then the call ends."""
     if reply.speech is None or not reply.listen:
         return f"{_say(reply.speech, native)}{native.verbs or '<Hangup/>'}"
     prompts = [reply.speech] if reply.reprompt is None else [reply.speech, reply.reprompt]

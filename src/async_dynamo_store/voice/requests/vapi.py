@@ -1,6 +1,6 @@
-"""Vapi: the messages with which it asks a backend who is calling, and for the results of tools (Vapi, 'Server events').
+"""Vapi: the messages that ask a backend for an assistant or for tool results, and events (Vapi, 'Server events').
 
-Each tool call of a message is a separate turn; their results go back in one answer.
+Each tool call of a message is a separate turn; one answer holds all their results.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _KINDS: Mapping[str, Kind] = {"assistant-request": "launch", "end-of-call-report
 
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
-    """A request for each tool call, one for any other message; none when this is not Vapi's JSON."""
+    """One request per tool call, or one for any other message; an empty list if this is not Vapi's JSON."""
     message = fields.mapping(raw, "message")
     name = fields.text(message, "type")
     if message is None or name is None:
@@ -62,7 +62,7 @@ def _name(call: Mapping[str, Any]) -> str | None:
 
 
 def _arguments(call: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the model passes to the tool: Vapi's own form, or OpenAI's, where it may be JSON text."""
+    """The arguments of a tool call, in Vapi's format or in OpenAI's, where they may be JSON text."""
     for place in (("parameters",), ("arguments",), ("function", "parameters"), ("function", "arguments")):
         found = fields.at(call, *place)
         arguments = fields.decoded(found) if isinstance(found, str) else fields.mapping(found)
@@ -72,10 +72,10 @@ def _arguments(call: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def render(request: Request, reply: Reply) -> dict[str, Any]:
-    """The answer to a question; Vapi takes none to what it reports.
+    """The answer to an assistant request or a tool call; it is empty for events.
 
-    Who answers is native output: `{"vapi": {"assistantId": "…"}}`. The variables of its prompts are the session's
-    data, and what is said is its first message.
+    Native output chooses the assistant: `{"vapi": {"assistantId": "…"}}`. The session data sets the variables of
+    its prompts, and the speech is its first message.
     """
     if request.kind == "launch":
         return _assistant(reply)
