@@ -113,7 +113,7 @@ async def test_a_table_that_somebody_else_makes_and_one_that_stays(monkeypatch: 
         assert shown["expires_by"].startswith("not known: IAM does not allow dynamodb:DescribeTimeToLive")
         assert shown["point_in_time_recovery"] == "DISABLED"
         stays = await asyncio.to_thread(invoke, "table", "delete", "--yes", exit_code=1)
-        assert stays.output == "The table Users is still being deleted. Look at it with `table show`.\n"
+        assert stays.output == "The table Users is still being deleted. Check it with `table show`.\n"
 
 
 ALL_OPTIONS = (
