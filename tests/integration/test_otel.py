@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
@@ -18,9 +18,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from async_dynamo_store import AsyncDynamoStore, ConflictError, ThrottledError, Turn, VoiceApp
 from async_dynamo_store.dynamodb.observer import CallReport
 from async_dynamo_store.integrations.otel import TraceContext, observe, traced
+from async_dynamo_store.wire.sizes import item_size
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import open_store
 from tests.unit.requests.sample import sample
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.one_engine
 
@@ -78,13 +82,19 @@ def tree(spans: list[ReadableSpan]) -> list[tuple[str, str]]:
     return [(span.name, names.get(span.parent.span_id, "") if span.parent else "") for span in spans]
 
 
+async def stored_size(client: DynamoDBClient, table_name: str) -> int:
+    answer = await client.get_item(TableName=table_name, Key={"userId": {"S": "ada"}}, ConsistentRead=True)
+    return item_size(answer["Item"])
+
+
 def attributes(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
 
 async def test_the_spans_of_a_turn(
-    store: AsyncDynamoStore[Any], telemetry: Telemetry, table_name: str
+    store: AsyncDynamoStore[Any], telemetry: Telemetry, table_name: str, raw_client: DynamoDBClient
 ) -> None:
+    before = await stored_size(raw_client, table_name)
     telemetry.observe(store)
     async with store.turn("ada") as user:
         user.data["score"] += 1
@@ -110,7 +120,8 @@ async def test_the_spans_of_a_turn(
     (consumed,) = update["aws.dynamodb.consumed_capacity"]
     assert json.loads(consumed)["CapacityUnits"] > 0
     assert save["async_dynamo_store.outcome"] == "written"
-    assert 0 < load["async_dynamo_store.item.size"] <= save["async_dynamo_store.item.size"]
+    sizes = load["async_dynamo_store.item.size"], save["async_dynamo_store.item.size"]
+    assert sizes == (before, await stored_size(raw_client, table_name))
     assert turn == {}
     assert "ada" not in str([attributes(span) for span in spans])
 
