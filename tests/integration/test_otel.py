@@ -83,7 +83,9 @@ def tree(spans: list[ReadableSpan]) -> list[tuple[str, str]]:
 
 
 async def stored_size(client: DynamoDBClient, table_name: str) -> int:
-    answer = await client.get_item(TableName=table_name, Key={"userId": {"S": "ada"}}, ConsistentRead=True)
+    answer: Any = await client.get_item(
+        TableName=table_name, Key={"userId": {"S": "ada"}}, ConsistentRead=True
+    )
     return item_size(answer["Item"])
 
 
