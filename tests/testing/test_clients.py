@@ -211,7 +211,7 @@ async def test_a_platform_without_attributes_and_slots_says_so(
 ) -> None:
     async with client(quiz.app) as user:
         assert user.session_data is None
-        with pytest.raises(TypeError, match="has no slots: the intent is the text, without points"):
+        with pytest.raises(TypeError, match="has no slots, and the intent is the text: remove points"):
             await user.intent("ScoreIntent", points=3)
 
 

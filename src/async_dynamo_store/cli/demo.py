@@ -111,9 +111,9 @@ def _essence(call: _Call) -> tuple[str, str]:
         return answer["__type"].rpartition("#")[2], condition
     match call.operation:
         case "GetItem":
-            return "found" if "Item" in answer else "nothing there", condition
+            return "found" if "Item" in answer else "not found", condition
         case "PutItem":
-            return "the whole item, since it is the first", condition
+            return "the whole item, because it is new", condition
         case _:
             return _readable(parameters.get("UpdateExpression", ""), parameters), condition
 

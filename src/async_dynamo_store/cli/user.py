@@ -41,7 +41,7 @@ RawOption = Annotated[bool, typer.Option("--raw", help="Print the item in Dynamo
 
 @command(app, "show")
 async def show(invocation: Invocation, user_id: UserId, raw: RawOption = False) -> None:
-    """Show what is stored of a user."""
+    """Show what is stored for a user."""
     config = invocation.config()
     if raw:
         typer.echo(json_text(await _read_item(config, user_id)))

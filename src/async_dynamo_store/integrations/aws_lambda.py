@@ -33,7 +33,7 @@ __all__ = ["LambdaContext", "LambdaHandler", "lambda_handler"]
 log = logging.getLogger(__name__)
 
 _SECONDS_FOR_THE_ANSWER = 0.25
-"""The part of an invocation's time that the store does not use, so that `on_error` can answer before Lambda stops it."""
+"""The time of an invocation that the store leaves unused, so that `on_error` can answer before Lambda ends the process."""
 
 _LAYERS = ("TCP", "TLS", "HTTP")
 """Each layer needs one more step of the event loop to notice a closed socket."""

@@ -65,8 +65,8 @@ class HttpEndpoint:
     """Answers requests with an app's turns.
 
     With `verify`, each request is checked by the verifier of its platform; a request of a platform that has
-    none is refused (403). Without `verify`, any caller can act as any user: this is logged once. A GET or HEAD of
-    `health_path` is answered with 200 and nothing else.
+    none is refused (403). Without `verify`, any caller can act as any user: this is logged once. GET and HEAD of
+    `health_path` are answered with 200.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ def refused_for(error: Exception) -> RefusedError:
 
 
 def _not_allowed() -> RefusedError:
-    return RefusedError(405, "Requests are sent with POST.", allow="POST")
+    return RefusedError(405, "Send requests with POST.", allow="POST")
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

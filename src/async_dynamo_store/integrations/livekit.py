@@ -54,7 +54,7 @@ class LiveKitCall(Call[DataT]):
     def record(self, session: AgentSession[Any]) -> None:
         """Store the session's messages from now on, and save the user after each turn.
 
-        Of a reply that the caller interrupts, the spoken part is stored.
+        If the caller interrupts a reply, only the spoken part is stored.
         """
         self._stored = {item["id"] for item in self.earlier if "id" in item}
         session.on("conversation_item_added", self._on_item)
@@ -82,5 +82,5 @@ class LiveKitCall(Call[DataT]):
 
 
 def caller_of(participant: rtc.Participant) -> str:
-    """The user's id: the phone number of a call by telephone (`sip.phoneNumber`), else the participant's identity."""
+    """The user id: the caller's number in a phone call (`sip.phoneNumber`), else the participant's identity."""
     return participant.attributes.get(_SIP_NUMBER) or participant.identity

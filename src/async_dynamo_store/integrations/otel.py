@@ -1,4 +1,4 @@
-"""OpenTelemetry: spans and metrics of turns, loads, saves and each call of DynamoDB.
+"""OpenTelemetry: spans and metrics of turns, loads, saves and each call to DynamoDB.
 
 ```python
 observe(store)                       # with the global providers
@@ -6,8 +6,8 @@ app = TraceContext(AsgiApp(...))     # a turn is part of the caller's trace (tra
 handler = traced(lambda_handler(...))  # and of the invocation's X-Ray trace
 ```
 
-Names follow OpenTelemetry's 'Semantic conventions for AWS DynamoDB client operations' and '... database client metrics'. No
-user's data is in them. A user's id is in them only with `user_id_key`, as an HMAC.
+Names follow OpenTelemetry's 'Semantic conventions for AWS DynamoDB client operations' and '... database client metrics'.
+They contain no user data. They contain the user id only with `user_id_key`, as an HMAC.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class _OpenTelemetry:
 
 @contextmanager
 def _told(span: Span, attributes: dict[str, Any]) -> Generator[None]:
-    """Record the type of an error, not its text. A failed condition is an expected answer, not a failure of the span."""
+    """Record an error's type, not its text. A failed condition is an expected answer and does not set the error status."""
     try:
         yield
     except ConditionFailed:

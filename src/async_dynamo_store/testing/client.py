@@ -41,10 +41,10 @@ class PlatformClient(ABC):
             answer = await alexa.launch()
             assert answer.text == "Welcome!"
 
-    A session begins with the first request, and the one after it with the first request after an answer that ended
-    the session, or after `end()`. Session attributes that the app sets come back with the next request, as on
-    the platform. Entering the `async with` opens the app's connection to the database. Leaving it closes the connection,
-    and not the store, so that the next test can go on with the same app.
+    The first request begins a session. After an answer that ended the session, or after `end()`, the next request
+    begins a new one. Session attributes that the app sets are sent with the next request, as on the platform.
+    Entering the `async with` opens the app's connection to the database. Leaving it closes the connection, but not the
+    store, so that the next test can use the same app.
 
     `user_id` is the platform's user id, `""` for none; `locale` is the user's language, on platforms that send it.
     """

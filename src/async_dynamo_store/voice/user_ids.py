@@ -1,4 +1,4 @@
-"""The `user_id=` functions, with which developers find the user id of a request themselves."""
+"""`user_id=`: a developer's own function that finds the user id of a request."""
 
 from __future__ import annotations
 

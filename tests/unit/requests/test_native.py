@@ -152,7 +152,7 @@ def test_twilios_verbs(said: str, native: dict[str, Any], twiml: str) -> None:
 CONTRADICTIONS: list[tuple[str, str, dict[str, Any], str]] = [
     ("alexa/intent", "ask", {"response": {"shouldEndSession": True}}, "waits for an answer"),
     ("alexa/intent", "tell", {"response": {"directives": [ELICIT]}}, "continues the session"),
-    ("alexa/intent", "ask", {"response": {"directives": [DELEGATE]}}, "the response has no speech"),
+    ("alexa/intent", "ask", {"response": {"directives": [DELEGATE]}}, "allows no speech"),
     ("alexa/intent", "tell", {"response": {"directives": [VIDEO]}}, "does not allow shouldEndSession"),
     ("messenger/text", "tell", {"message": TEMPLATE}, "a text or an attachment"),
     ("messenger/text", "send", {"message": {"quick_replies": [LARGE]}}, "need a text"),

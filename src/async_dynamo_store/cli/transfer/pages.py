@@ -70,7 +70,7 @@ class Totals:
 
     @property
     def in_target(self) -> int:
-        """How many of the users that were read are in the target."""
+        """How many of the users that were read are in the target unchanged."""
         return self.written + self.same
 
     def as_json(self) -> dict[str, Any]:

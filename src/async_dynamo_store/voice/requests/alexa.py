@@ -127,7 +127,9 @@ def check(request: Request, reply: Reply, response: Mapping[str, Any]) -> None:
             "a Dialog directive continues the session, but turn.tell ends it: use turn.ask, or turn.send"
         )
     if "Dialog.Delegate" in directives and {"outputSpeech", "reprompt"} & body.keys():
-        raise ValueError("Dialog.Delegate lets Alexa speak, so the response has no speech: use turn.send")
+        raise ValueError(
+            "Dialog.Delegate leaves the next prompt to Alexa and allows no speech: use turn.send"
+        )
     if "VideoApp.Launch" in directives and ends is not None:
         raise ValueError(
             "VideoApp.Launch does not allow shouldEndSession; remove it with"

@@ -135,7 +135,7 @@ def _cx_entity(raw: Mapping[str, Any], name: str) -> Entity:
 
 
 def render_es(request: Request, reply: Reply) -> dict[str, Any]:
-    """The webhook's response. Google Assistant supports a reprompt and an end, a call only an end, the rest neither."""
+    """The webhook's response. Google Assistant supports a reprompt and an end, a phone call only an end, others neither."""
     response: dict[str, Any] = {}
     if reply.speech is not None:
         response["fulfillmentText"] = reply.speech
