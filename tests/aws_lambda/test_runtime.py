@@ -45,7 +45,8 @@ async def test_a_client_that_cannot_be_made_is_the_first_turns_error(start: Star
     async with start(VOICE_DB_AWS_CONFIG__PROFILE="absent") as function:
         await function.until(function.api.waiting.wait())
         assert (
-            "The client could not be created; the first request will try again: There is no AWS profile" in function.log
+            "The client could not be created; the first request will try again: There is no AWS profile"
+            in function.log
         )
         with pytest.raises(FunctionError, match="CredentialsError"):
             await function(intent("Score"))
