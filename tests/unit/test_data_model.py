@@ -716,7 +716,10 @@ MODELS = st.builds(
 )
 
 
-@given(MODELS, st.dictionaries(TEXT.filter(bool).map("their-{}".format), TEXT, max_size=2))
+THEIRS = st.dictionaries(TEXT.filter(bool).map("their-{}".format), TEXT, max_size=2)
+
+
+@given(MODELS, THEIRS)
 def test_a_model_comes_back_beside_what_it_does_not_know(data: Types, theirs: dict[str, Any]) -> None:
     handled = ModelData(Types)
     _, baseline = handled.read(dict(theirs), "user.data")
@@ -739,12 +742,12 @@ def test_a_model_over_another(before: Types, after: Types) -> None:
     assert handled.read(written, "user.data")[0] == after
 
 
-@given(MODELS, MODELS, st.sets(st.sampled_from(sorted(Types.model_fields))), st.booleans())
+@given(MODELS, MODELS, THEIRS, st.sets(st.sampled_from(sorted(Types.model_fields))), st.booleans())
 def test_a_save_of_the_changed_fields_alone_writes_what_a_save_of_all_does(
-    before: Types, after: Types, names: set[str], is_moved: bool
+    before: Types, after: Types, theirs: dict[str, Any], names: set[str], is_moved: bool
 ) -> None:
     handled = ModelData(Types)
-    stored = through_the_wire(written_by(handled, before, {}, handled.read({}, "user.data")[1]))
+    stored = through_the_wire(written_by(handled, before, theirs, handled.read({}, "user.data")[1]))
     data, baseline = handled.read(through_the_wire(stored), "user.data")
     for name in names:
         setattr(data, name, getattr(after, name))

@@ -35,9 +35,12 @@ class Baseline(NamedTuple):
     objects: Objects
     stored: bytes | None = None
 
-    def is_stored(self) -> bool:
-        """Whether exactly the set values were stored: no older form of them, and no unknown keys."""
-        return self.stored is not None and orjson.loads(self.stored) == self.set_values
+    def held(self) -> dict[str, Any] | None:
+        """The stored map, if what the model holds of it are exactly the set values, and no older form of them."""
+        if self.stored is None:
+            return None
+        stored: dict[str, Any] = orjson.loads(self.stored)
+        return stored if _only(stored, self.values.keys()) == self.set_values else None
 
     def of(self, keys: AbstractSet[str]) -> Baseline:
         """The state of the members under these keys."""
@@ -136,10 +139,13 @@ class ModelData(Generic[ModelT]):
             merging = Merging(stored(), baseline.values, baseline.objects, now.objects)
             return merging.merged(Values(now.values, set_values, data))
 
-        is_quick = baseline.is_stored() and not _is_shared(keys, baseline.objects, now.objects)
-        written = _with_members(data, keys, baseline, now) if is_quick else merged(now.set_values)
+        held = None if _is_shared(keys, baseline.objects, now.objects) else baseline.held()
+        if held is None:
+            written, may_differ = merged(now.set_values), None
+        else:
+            written, may_differ = _with_members(data, held, keys, baseline, now), keys
         readable = self._readable(written, now.values, partial(merged, now.values))
-        return Written(readable, keys if is_quick and readable is written else None)
+        return Written(readable, may_differ if readable is written else None)
 
     def _readable(
         self, written: dict[str, Any], values: dict[str, Any], with_defaults: Callable[[], dict[str, Any]]
@@ -212,12 +218,12 @@ class ModelData(Generic[ModelT]):
 
 
 def _with_members(
-    data: BaseModel, keys: AbstractSet[str], baseline: Baseline, now: Baseline
+    data: BaseModel, stored: dict[str, Any], keys: AbstractSet[str], baseline: Baseline, now: Baseline
 ) -> dict[str, Any]:
-    """A stored map that held the set values alone, with these members merged into it."""
+    """A stored map whose other members the model holds as they are stored, or does not know, with these merged into it."""
     before, after = baseline.of(keys), now.of(keys)
-    merging = Merging(before.set_values, before.values, before.objects, after.objects)
-    others = {key: value for key, value in baseline.set_values.items() if key not in keys}
+    merging = Merging(_only(stored, keys), before.values, before.objects, after.objects)
+    others = {key: value for key, value in stored.items() if key not in keys}
     return others | merging.merged(Values(after.values, after.set_values, data))
 
 
