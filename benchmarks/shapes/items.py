@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from benchmarks.user_item import user_item
@@ -62,8 +63,9 @@ def messages() -> Values:
 
 
 def own() -> Values:
-    """The shape `text` as this store keeps it, with the slots of eight writers."""
-    writers = {f"q3Zk{number}A.0": 1795369269123 + number for number in range(8)}
+    """The shape `text` as this store keeps it, with the slots of eight writers that wrote a moment ago."""
+    now = int(time.time() * 1000)
+    writers = {f"q3Zk{number}A.0": now - number for number in range(8)}
     return text() | {"_store": {"id": "8c1f0a5be2d94377", "writers": writers}}
 
 
