@@ -37,7 +37,7 @@ from benchmarks.machine import machine
 from benchmarks.memory import question as memory_question
 from benchmarks.memory.question import MemoryResult
 from benchmarks.question import Options, Result, progress
-from benchmarks.registry import CODEC, SHAPED, TURN
+from benchmarks.registry import CODEC, CONCURRENT, SHAPED, TURN
 from benchmarks.shapes import question as shapes_question
 from benchmarks.size import question as size_question
 from benchmarks.turn import question as turn_question
@@ -59,7 +59,7 @@ QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     defaults = Options()
-    contenders = sorted({contender.name for contender in (*TURN, *SHAPED, *CODEC)})
+    contenders = sorted({contender.name for contender in (*TURN, *SHAPED, *CONCURRENT, *CODEC)})
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this store beside the other ways to keep a user in DynamoDB.",

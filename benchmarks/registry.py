@@ -51,6 +51,7 @@ class Contender(NamedTuple):
 OURS = "async-dynamo-store"
 OUR_APP = "async-dynamo-store-app"
 OUR_MODEL = "async-dynamo-store-model"
+OUR_FROZEN = "async-dynamo-store-frozen"
 FLOOR = "floor"
 JOVO = "jovo4"
 
@@ -85,14 +86,20 @@ CODEC = (
 
 
 SCALING = (FLOOR, OURS, "pydynox-update", "aiodynamo-update", "aioboto3-resource")
-"""The turn contenders whose cost against size and load is measured."""
+"""The turn contenders whose cost against size is measured."""
+
+_CHEAPEST = tuple(
+    contender for contender in TURN if contender.name in (FLOOR, OURS, "pydynox-update", "aiodynamo-update")
+)
+
+CONCURRENT = (
+    *_CHEAPEST,
+    Contender(OUR_FROZEN, "async-dynamo-store, gc.freeze()", "async_dynamo_store:frozen_store", (OURS,)),
+)
+"""The contenders whose latency under load is measured."""
 
 SHAPED = (
-    *(
-        contender
-        for contender in TURN
-        if contender.name in (FLOOR, OURS, "pydynox-update", "aiodynamo-update")
-    ),
+    *_CHEAPEST,
     Contender(OUR_MODEL, "async-dynamo-store, pydantic model", "async_dynamo_store:typed_store", (OURS,)),
 )
 """The contenders whose cost on users of different shapes is measured."""
@@ -122,7 +129,7 @@ def _load(source: str) -> Any:
 
 def open_steps(name: str) -> OpenSteps:
     """What opens the turn contender `name`."""
-    source = next(contender.source for contender in (*TURN, *SHAPED) if contender.name == name)
+    source = next(contender.source for contender in (*TURN, *SHAPED, *CONCURRENT) if contender.name == name)
     return cast("OpenSteps", _load(source))
 
 

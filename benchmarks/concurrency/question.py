@@ -7,7 +7,7 @@ from collections.abc import Callable
 from benchmarks.backends import canned_server
 from benchmarks.measured import Measured
 from benchmarks.question import Options, Result, choose_base, interleaved, take_part
-from benchmarks.registry import FLOOR, SCALING, TURN
+from benchmarks.registry import CONCURRENT, FLOOR
 from benchmarks.turns import Worker, workers
 
 LOADS = (1, 4, 16, 64, 250, 1_000)
@@ -16,8 +16,7 @@ STEPS = {str(load): f"{load:,} in flight" for load in LOADS}
 
 def run(options: Options) -> Result:
     """Measure the contenders one load after the other."""
-    wanted = [contender for contender in TURN if contender.name in SCALING]
-    present, missing = take_part(wanted, options)
+    present, missing = take_part(CONCURRENT, options)
     with (
         canned_server(options.size) as server,
         workers(present, server.endpoint, LOADS[-1], options) as opened,
