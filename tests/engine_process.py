@@ -44,7 +44,7 @@ def engine_process(command: Callable[[int], list[str]], log: Path) -> Iterator[s
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=unmeasured(),
+            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         )
     try:
         wait_until_it_accepts(process, port, log)
@@ -56,11 +56,6 @@ def engine_process(command: Callable[[int], list[str]], log: Path) -> Iterator[s
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def unmeasured() -> dict[str, str]:
-    """The environment for a process whose lines are measured elsewhere; pytest-cov measures each child otherwise."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def free_port() -> int:

@@ -7,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engine_process import unmeasured
-
 
 def run_pytest(*arguments: str | Path) -> str:
     """The report of a pytest run in which nothing failed."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]
-    done = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
