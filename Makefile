@@ -13,10 +13,10 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-de
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-# Those of the agents' frameworks are large, and have an environment of their own.
 # Modules are compiled once, when they are first used, and not again in each of the many processes of the tests.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Those of the agents' frameworks are large, and have an environment of their own.
 COMMA := ,
 OF_EXTRAS := asgi cli embedded fastapi lambda otel testing
 EXTRAS := $(addprefix --extra ,$(OF_EXTRAS))

@@ -85,12 +85,14 @@ CODEC = (
 )
 
 
-SCALING = (FLOOR, OURS, "pydynox-update", "aiodynamo-update", "aioboto3-resource")
-"""The turn contenders whose cost against size is measured."""
+def _of_turn(*names: str) -> tuple[Contender, ...]:
+    return tuple(contender for contender in TURN if contender.name in names)
 
-_CHEAPEST = tuple(
-    contender for contender in TURN if contender.name in (FLOOR, OURS, "pydynox-update", "aiodynamo-update")
-)
+
+_CHEAPEST = _of_turn(FLOOR, OURS, "pydynox-update", "aiodynamo-update")
+
+SCALING = (*_CHEAPEST, *_of_turn("aioboto3-resource"))
+"""The contenders whose cost against size is measured."""
 
 CONCURRENT = (
     *_CHEAPEST,

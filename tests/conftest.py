@@ -7,9 +7,10 @@ import gc
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,10 @@ from tests.soak import some
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[int], list[str]]] = {
     "ministack": ministack_command,
     "moto": moto_command,
-    "dynamodb-local": engine_dynamodb_local.command,
+    "dynamodb-local": partial(engine_dynamodb_local.command, java_options=engine_dynamodb_local.SHORT_RUN),
 }
 ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT")
 EVERY_ENGINE = ("endpoint",) if ENDPOINT else tuple(COMMANDS)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = "amplify-dynamodb-simulator"
@@ -21,6 +22,8 @@ VERSION = "2.9.30"
 SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 OLDEST_JAVA = 17
 FETCH_SECONDS = 300
+SHORT_RUN = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Java's options for a run of minutes, in which compiling more thoroughly costs more than it saves."""
 
 CACHE = Path(__file__).parents[1] / ".dynamodb-local"
 HOME = CACHE / VERSION
@@ -51,12 +54,11 @@ def check_java() -> None:
         raise MissingError(f"install Java {OLDEST_JAVA} or newer")
 
 
-def command(port: int) -> list[str]:
+def command(port: int, java_options: Iterable[str] = ()) -> list[str]:
     """The command line that serves it from memory on the port."""
     return [
         "java",
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
+        *java_options,
         f"-Djava.library.path={HOME / 'DynamoDBLocal_lib'}",
         "-jar",
         str(HOME / "DynamoDBLocal.jar"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from benchmarks.backends import CannedServer, canned_server
 from benchmarks.measured import Measured
 from benchmarks.question import Options, Result, choose_base, interleaved, take_part
-from benchmarks.registry import FLOOR, SCALING, TURN
+from benchmarks.registry import FLOOR, SCALING
 from benchmarks.turns import Worker, workers
 
 SIZES = (1_000, 3_700, 10_000, 35_000, 100_000, 350_000)
@@ -16,8 +16,7 @@ STEPS = {str(size): f"{size:,} bytes" for size in SIZES}
 
 def run(options: Options) -> Result:
     """Measure the contenders one size after the other."""
-    wanted = [contender for contender in TURN if contender.name in SCALING]
-    present, missing = take_part(wanted, options)
+    present, missing = take_part(SCALING, options)
     with (
         canned_server(SIZES[0]) as server,
         workers(present, server.endpoint, options.in_flight, options) as opened,

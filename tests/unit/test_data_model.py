@@ -50,6 +50,8 @@ def written_by(handled: DataModel[Any], data: Any, stored: dict[str, Any], basel
     written, keys = handled.write(data, lambda: stored, baseline, handled.baseline(data), set())
     if keys is None:
         return written
+    if not keys:
+        return stored
     others = {key: value for key, value in stored.items() if key not in keys}
     return others | {key: value for key, value in written.items() if key in keys}
 
@@ -290,7 +292,7 @@ def test_a_second_write_starts_from_the_first() -> None:
     data.score = 1
     written = written_by(handled, data, {}, handled.read({}, "user.data")[1])
     baseline = handled.baseline(data)
-    assert written_by(handled, data, written, baseline) == written
+    assert written_by(handled, data, written, baseline) is written
     data.name = "Ada"
     assert written_by(handled, data, written, baseline) == {"score": 1, "name": "Ada"}
 
@@ -606,7 +608,9 @@ def test_plain_data() -> None:
     stored = {"a": 1}
     data, baseline = plain.read(stored, "user.data")
     assert data is stored
-    assert plain.write(data, dict, baseline, plain.baseline(data), {"counted"}) == (stored, {"counted"})
+    values, keys = plain.write(data, dict, baseline, plain.baseline(data), {"counted"})
+    assert values is stored
+    assert keys == {"counted"}
     with pytest.raises(UnsupportedValueError, match=r"user\.data is list; set it to a dict"):
         plain.baseline([])  # type: ignore[arg-type]  # what is wrong is the test
 
@@ -728,7 +732,7 @@ def test_a_model_comes_back_beside_what_it_does_not_know(data: Types, theirs: di
     back, _ = handled.read(through_the_wire(written), "user.data")
     assert back == data
     unchanged, baseline = handled.read(through_the_wire(written), "user.data")
-    assert written_by(handled, unchanged, written, baseline) == written
+    assert written_by(handled, unchanged, written, baseline) is written
 
 
 @given(MODELS, MODELS)

@@ -19,7 +19,7 @@ from .merging import Merging, Values
 from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
 from .storable import copied, storable
-from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, without
+from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, picked, without
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -40,13 +40,13 @@ class Baseline(NamedTuple):
         if self.stored is None:
             return None
         stored: dict[str, Any] = orjson.loads(self.stored)
-        return stored if _only(stored, self.values.keys()) == self.set_values else None
+        return stored if picked(stored, self.values.keys()) == self.set_values else None
 
     def of(self, keys: AbstractSet[str]) -> Baseline:
         """The state of the members under these keys."""
         return Baseline(
-            _only(self.values, keys),
-            _only(self.set_values, keys),
+            picked(self.values, keys),
+            picked(self.set_values, keys),
             {path: held for path, held in self.objects.items() if not path or path[0] in keys},
         )
 
@@ -222,7 +222,7 @@ def _with_members(
 ) -> dict[str, Any]:
     """A stored map whose other members the model holds as they are stored, or does not know, with these merged into it."""
     before, after = baseline.of(keys), now.of(keys)
-    merging = Merging(_only(stored, keys), before.values, before.objects, after.objects)
+    merging = Merging(picked(stored, keys), before.values, before.objects, after.objects)
     others = {key: value for key, value in stored.items() if key not in keys}
     return others | merging.merged(Values(after.values, after.set_values, data))
 
@@ -244,10 +244,6 @@ def _is_shared(keys: AbstractSet[str], before: Objects, now: Objects) -> bool:
             if path:
                 places[path[0] in keys].add(id(held))
     return not places[True].isdisjoint(places[False])
-
-
-def _only(members: dict[str, Any], keys: AbstractSet[str]) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if key in keys}
 
 
 def _json_text(stored: dict[str, Any]) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 ValuePath = tuple[str | int, ...]
@@ -14,6 +14,11 @@ def found(values: Any, path: ValuePath) -> Any:
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
     return values
+
+
+def picked(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:
+    """The members of a map under these keys."""
+    return {key: value for key, value in members.items() if key in keys}
 
 
 def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from async_dynamo_store.records.reading import read_map
 from async_dynamo_store.records.record import DataT
+from async_dynamo_store.records.value_paths import picked
 from async_dynamo_store.wire.changes import ZERO, Append, Change, Increment, diff, find, put
 from async_dynamo_store.wire.codec import decode, encode, sum_of
 from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text, same
@@ -61,8 +62,8 @@ class DataElement(Generic[DataT]):
         if keys is None:
             members = read_map(loaded.item or {}, self.path)
         elif keys:
-            members = _only(read_map(loaded.part(keys), self.path), keys)
-            written = _only(written, keys)
+            members = picked(read_map(loaded.part(keys), self.path), keys)
+            written = picked(written, keys)
         else:
             return
         after = self.encode(written, self.path, like={"M": members})["M"]
@@ -125,10 +126,6 @@ class DataElement(Generic[DataT]):
     def encode(self, value: Any, path: ItemPath, like: AttributeValue | None = None) -> AttributeValue:
         """The attribute value of `value` at `path`, encoded with this store's settings."""
         return encode(value, path, like=like, empty_strings_as_null=self._empty_strings_as_null)
-
-
-def _only(members: dict[str, Any], keys: Collection[Any]) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if key in keys}
 
 
 def _new_lists(
