@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
+NEVER_GIVEN_AWAY = range(10_000, 32_768)
+"""Ports below those that Linux (from 32768) and other systems (RFC 6335: from 49152) give to who asks for any."""
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -59,13 +62,14 @@ def engine_process(command: Callable[[int], list[str]], log: Path) -> Iterator[s
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens, and that no other of pytest-xdist's workers takes meanwhile."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    """A loopback port on which nothing listens, and which no system gives to a socket that asks for any port.
+
+    An engine takes seconds before it listens. A port that the system may give away is somebody else's by then: a server
+    of another test would be taken for the engine, until it ends.
+    """
     while True:
-        with socket.create_server((HOST, 0)) as server:
-            port: int = server.getsockname()[1]
-        if port // 2 % workers == worker:  # Linux gives ports of one parity
+        port = secrets.choice(NEVER_GIVEN_AWAY)
+        with suppress(OSError), socket.create_server((HOST, port)):
             return port
 
 
