@@ -24,6 +24,7 @@ from tests.asgi.conftest import counting_skill, header
 DB: dict[str, Any] = json.loads(os.environ["SERVED_DB"])
 
 app = AsgiApp(counting_skill(DB), verify="off")
+client_left = asyncio.Event()
 
 
 async def score(request: Request) -> Response:
@@ -38,6 +39,12 @@ async def wait_until_the_client_leaves(request: Request) -> Response:
     await store.exists("somebody else")
     while not await request.is_disconnected():  # noqa: ASYNC110 - as endpoints do
         await asyncio.sleep(0.01)
+    client_left.set()
+    return Response()
+
+
+async def wait_until_one_has_left(_: Request) -> Response:
+    await client_left.wait()
     return Response()
 
 
@@ -64,6 +71,7 @@ site = Starlette(
         Mount("/voice", AsgiApp(skill, verify="off")),
         Route("/score", score, methods=["POST"]),
         Route("/wait", wait_until_the_client_leaves, methods=["POST"]),
+        Route("/left", wait_until_one_has_left),
         WebSocketRoute("/play", play),
     ],
     middleware=[Middleware(UserMiddleware, store=store, user_id=header)],

@@ -261,7 +261,8 @@ async def test_the_middleware_saves_nothing_for_a_client_that_left(
             writer.write(raw_request(b"abc", path="/wait", more="X-User: u1\r\n"))
             await asking.reached.wait()
         asking.release()
-        # A server that stops waits for the endpoint, which ends when it hears that its client has left.
+        async with aiohttp.ClientSession(server.url) as http, http.get("/left") as response:
+            assert response.status == 200
         await asyncio.to_thread(server.stop)
     assert not await store.exists("u1")
 
