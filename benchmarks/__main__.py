@@ -25,6 +25,7 @@ from benchmarks import (
     shapes,
     size,
     turn,
+    voice_app,
 )
 from benchmarks.asgi import question as asgi_question
 from benchmarks.aws_lambda import question as aws_lambda_question
@@ -37,13 +38,15 @@ from benchmarks.machine import machine
 from benchmarks.memory import question as memory_question
 from benchmarks.memory.question import MemoryResult
 from benchmarks.question import Options, Result, progress
-from benchmarks.registry import CODEC, CONCURRENT, SHAPED, TURN
+from benchmarks.registry import APPS, CODEC, CONCURRENT, SHAPED, TURN
 from benchmarks.shapes import question as shapes_question
 from benchmarks.size import question as size_question
 from benchmarks.turn import question as turn_question
+from benchmarks.voice_app import question as voice_app_question
 
 QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult]]] = {
     "turn": (turn.__doc__, turn_question.run),
+    "voice_app": (voice_app.__doc__, voice_app_question.run),
     "codec": (codec.__doc__, codec_question.run),
     "cold_start": (cold_start.__doc__, cold_start_question.run),
     "loop_stall": (loop_stall.__doc__, loop_stall_question.run),
@@ -59,7 +62,7 @@ QUESTIONS: dict[str, tuple[str | None, Callable[[Options], Result | MemoryResult
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     defaults = Options()
-    contenders = sorted({contender.name for contender in (*TURN, *SHAPED, *CONCURRENT, *CODEC)})
+    contenders = sorted({contender.name for contender in (*TURN, *SHAPED, *CONCURRENT, *APPS, *CODEC)})
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this store beside the other ways to keep a user in DynamoDB.",

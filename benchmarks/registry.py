@@ -50,6 +50,8 @@ class Contender(NamedTuple):
 
 OURS = "async-dynamo-store"
 OUR_APP = "async-dynamo-store-app"
+OUR_ALEXA = "async-dynamo-store-alexa"
+OUR_ALEXA_KEPT = "async-dynamo-store-alexa-kept"
 OUR_MODEL = "async-dynamo-store-model"
 OUR_FROZEN = "async-dynamo-store-frozen"
 FLOOR = "floor"
@@ -106,6 +108,18 @@ SHAPED = (
 )
 """The contenders whose cost on users of different shapes is measured."""
 
+APPS = (
+    *_of_turn(OURS, OUR_APP),
+    Contender(OUR_ALEXA, "VoiceApp, Alexa", "async_dynamo_store:alexa_skill", (OURS,)),
+    Contender(
+        OUR_ALEXA_KEPT,
+        "VoiceApp, Alexa, with history and session",
+        "async_dynamo_store:alexa_skill_with_history",
+        (OURS,),
+    ),
+)
+"""The store's own turn, and whole turns of apps."""
+
 COLD_START = {
     FLOOR: "import aiohttp",
     OURS: "from async_dynamo_store import AsyncDynamoStore",
@@ -131,7 +145,9 @@ def _load(source: str) -> Any:
 
 def open_steps(name: str) -> OpenSteps:
     """What opens the turn contender `name`."""
-    source = next(contender.source for contender in (*TURN, *SHAPED, *CONCURRENT) if contender.name == name)
+    source = next(
+        contender.source for contender in (*TURN, *SHAPED, *CONCURRENT, *APPS) if contender.name == name
+    )
     return cast("OpenSteps", _load(source))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from benchmarks.measured import Cost, Sample, Which, ratio
-from benchmarks.registry import FLOOR, JOVO, OUR_APP, OUR_MODEL, OURS
+from benchmarks.registry import FLOOR, JOVO, OUR_ALEXA, OUR_ALEXA_KEPT, OUR_APP, OUR_MODEL, OURS
 from benchmarks.shapes.items import SHAPES
 
 
@@ -41,6 +41,14 @@ def _of_shapes() -> Iterator[Target]:
         yield Target(shape, Which(FLOOR, shape), 2.0, ours=OUR_MODEL)
 
 
+def _of_apps() -> Iterator[Target]:
+    """A whole turn, JSON to JSON, costs little more than the store's own; one with a history always writes."""
+    for app in (OUR_APP, OUR_ALEXA, OUR_ALEXA_KEPT):
+        yield Target("turn", Which(OURS, "turn"), 1.15, ours=app)
+        if app != OUR_ALEXA_KEPT:
+            yield Target("read", Which(OURS, "read"), 1.3, ours=app)
+
+
 TARGETS: dict[str, tuple[Target, ...]] = {
     "turn": (
         Target("turn", Which(FLOOR, "turn"), 2.0),
@@ -57,6 +65,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         Target("encode", Which("boto3", "encode"), 1 / 4),
         Target("decode", Which("boto3", "decode"), 1 / 1.5),
     ),
+    "voice_app": tuple(_of_apps()),
     "shapes": tuple(_of_shapes()),
     "size": (Target("350000", Which(OURS, "100000"), 4.0),),
     "loop_stall": (Target("open", Which("aioboto3-client", "open"), 0.5, "wall"),),

@@ -51,23 +51,21 @@ class OneRequest extends Server {
   }
 }
 
-function requestText(intent, user) {
-  return JSON.stringify({
-    version: "4.0",
-    platform: "core",
-    id: "7bd31461-0211-4c92-b642-69a978c2f18c",
-    timestamp: "2026-11-22T17:01:09.316Z",
-    timeZone: "Europe/London",
-    locale: "en",
-    data: {},
-    input: { type: "INTENT", intent },
-    context: {
-      device: { capabilities: ["AUDIO", "TEXT"] },
-      session: { id: "s-1", data: {}, isNew: false, updatedAt: "2026-11-22T17:01:00.000Z" },
-      user: { id: user, data: {} },
-    },
-  });
-}
+const requestText = JSON.stringify({
+  version: "4.0",
+  platform: "core",
+  id: "7bd31461-0211-4c92-b642-69a978c2f18c",
+  timestamp: "2026-11-22T17:01:09.316Z",
+  timeZone: "Europe/London",
+  locale: "en",
+  data: {},
+  input: { type: "INTENT", intent: "INTENT_NAME" },
+  context: {
+    device: { capabilities: ["AUDIO", "TEXT"] },
+    session: { id: "s-1", data: {}, isNew: false, updatedAt: "2026-11-22T17:01:00.000Z" },
+    user: { id: "USER_ID", data: {} },
+  },
+});
 
 const app = new App({ logging: false });
 app.configure({
@@ -85,7 +83,7 @@ app.onError((error) => {
 });
 
 async function step(intent, user) {
-  const server = new OneRequest(JSON.parse(requestText(intent, user)));
+  const server = new OneRequest(JSON.parse(requestText.replace("INTENT_NAME", intent).replace("USER_ID", user)));
   await app.handle(server);
   return JSON.stringify(server.response);
 }

@@ -47,18 +47,17 @@ class RequestPipeline(Generic[DataT]):
                     if not turn.is_repeated:
                         if stage == "user.save":
                             turn.check_session()
-                        await self._take(stage, turn)
+                        for step in self._steps[stage]:
+                            await step(turn)
                 turn.response = turn.render()
-                await self._take("response", turn)
+                for step in self._steps["response"]:
+                    await step(turn)
             except Exception as error:
                 if not self._steps["fail"]:
                     raise
                 log.exception("A turn failed (%s); on_error answers", turn.request.platform)
                 turn.fail(error)
-                await self._take("fail", turn)
+                for step in self._steps["fail"]:
+                    await step(turn)
                 turn.response = turn.render()
         return turn.response
-
-    async def _take(self, stage: str, turn: Turn[DataT]) -> None:
-        for step in self._steps[stage]:
-            await step(turn)

@@ -133,8 +133,10 @@ def render_reply(request: Request, reply: Reply) -> dict[str, Any] | str:
     native output contradicts the rest of the response.
     """
     module = _MODULE_OF[request.platform]
-    spoken = replace(reply, speech=plain(reply.speech), reprompt=plain(reply.reprompt))
-    response = module.render(request, spoken)
+    speech, reprompt = plain(reply.speech), plain(reply.reprompt)
+    if speech != reply.speech or reprompt != reply.reprompt:
+        reply = replace(reply, speech=speech, reprompt=reprompt)
+    response = module.render(request, reply)
     if reply.native is None or isinstance(response, str):
         return response
     response = cast("dict[str, Any]", merged(response, reply.native))

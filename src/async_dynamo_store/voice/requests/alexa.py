@@ -21,28 +21,30 @@ _DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
     """The request, as a list of one; an empty list if this is not Alexa's JSON."""
-    request_type = fields.text(raw, "request", "type")
+    request, session = fields.at(raw, "request"), fields.at(raw, "session")
+    request_type = fields.text(request, "type")
     if request_type is None or not _is_alexas(raw):
         return []
-    is_new = fields.at(raw, "session", "new")
-    slots = fields.mapping(raw, "request", "intent", "slots") or {}
+    intent = fields.at(request, "intent")
+    is_new = fields.at(session, "new")
+    slots = fields.mapping(intent, "slots") or {}
     return [
         Request(
             platform="alexa",
             jovo_type="AlexaSkill",
             kind=_KINDS.get(request_type, "event"),
             user_id=fields.text(raw, "context", "System", "user", "userId")
-            or fields.text(raw, "session", "user", "userId"),
-            session_id=fields.text(raw, "session", "sessionId"),
+            or fields.text(session, "user", "userId"),
+            session_id=fields.text(session, "sessionId"),
             is_new_session=is_new if isinstance(is_new, bool) else None,
-            intent=fields.text(raw, "request", "intent", "name") or request_type,
+            intent=fields.text(intent, "name") or request_type,
             entities=Entities(
                 {name: _slot_value(_filled(slot)) for name, slot in slots.items()},
                 lambda name: _entity(_filled(slots[name])),
             ),
-            locale=fields.text(raw, "request", "locale"),
-            timestamp=fields.moment(fields.at(raw, "request", "timestamp")),
-            session_data=fields.mapping(raw, "session", "attributes") or {},
+            locale=fields.text(request, "locale"),
+            timestamp=fields.moment(fields.at(request, "timestamp")),
+            session_data=fields.mapping(session, "attributes") or {},
             raw=raw,
         )
     ]

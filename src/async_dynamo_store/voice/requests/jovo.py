@@ -14,28 +14,30 @@ _KINDS: Mapping[str, Kind] = {"LAUNCH": "launch", "END": "end"}
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
     """The request, as a list of one; an empty list if this is not the JSON of a Jovo client."""
-    if fields.mapping(raw, "context", "user") is None or fields.mapping(raw, "input") is None:
+    user, user_input = fields.mapping(raw, "context", "user"), fields.mapping(raw, "input")
+    if user is None or user_input is None:
         return []
+    session = fields.at(raw, "context", "session")
     is_web = fields.at(raw, "platform") == "web"
-    kind = fields.text(raw, "input", "type") or ""
-    is_new = fields.at(raw, "context", "session", "isNew")
-    entities = fields.mapping(raw, "input", "entities") or {}
+    kind = fields.text(user_input, "type") or ""
+    is_new = fields.at(session, "isNew")
+    entities = fields.mapping(user_input, "entities") or {}
     return [
         Request(
             platform="jovo-web" if is_web else "jovo-core",
             jovo_type="WebApp" if is_web else "CorePlatformApp",
             kind=_KINDS.get(kind, "intent"),
-            user_id=fields.text(raw, "context", "user", "id"),
-            session_id=fields.text(raw, "context", "session", "id"),
+            user_id=fields.text(user, "id"),
+            session_id=fields.text(session, "id"),
             is_new_session=is_new if isinstance(is_new, bool) else None,
-            intent=_intent(fields.at(raw, "input", "intent")) or kind,
+            intent=_intent(fields.at(user_input, "intent")) or kind,
             entities=Entities(
                 {name: _entity_value(entity) for name, entity in entities.items()},
                 lambda name: _entity(entities[name]),
             ),
             locale=fields.text(raw, "locale"),
             timestamp=fields.moment(fields.at(raw, "timestamp")),
-            session_data=fields.mapping(raw, "context", "session", "data") or {},
+            session_data=fields.mapping(session, "data") or {},
             raw=raw,
         )
     ]

@@ -101,7 +101,7 @@ class Reply:
     speech: str | None = field(default=None, repr=False)
     reprompt: str | None = field(default=None, repr=False)
     listen: bool = False
-    session_data: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    session_data: dict[str, Any] = field(default_factory=dict, repr=False)
     can_fulfill: CanFulfill = field(default="NO", repr=False)
     is_failure: bool = field(default=False, repr=False)
     native: Mapping[str, Any] | None = field(default=None, repr=False)
