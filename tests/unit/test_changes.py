@@ -334,7 +334,7 @@ def test_a_plan_of_an_unknown_item_takes_its_parents_to_be_there() -> None:
     planned = plan([Put((*DATA, "a", "b"), ONE), Increment((*DATA, "n"), ONE, ONE)], None, [])
     assert planned["UpdateExpression"] == "SET #0.#1.#2.#3 = :0, #0.#1.#4 = if_not_exists(#0.#1.#4, :1) + :2"
     assert planned["ConditionExpression"] == (
-        "attribute_type(#0.#1, :3) AND attribute_type(#0.#1.#2, :3)"
+        "attribute_type(#0.#1.#2, :3) AND attribute_type(#0.#1, :3)"
         " AND (attribute_not_exists(#0.#1.#4) OR attribute_type(#0.#1.#4, :4))"
     )
 

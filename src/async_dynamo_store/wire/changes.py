@@ -215,11 +215,10 @@ def put(members: Item, path: ItemPath, value: AttributeValue | None) -> Item:
     An index in the path must exist in a stored list.
     """
     key, rest = str(path[0]), path[1:]
-    old = members.get(key)
     if rest:
         if value is None and find(members, path) is None:
             return members
-        value = _put_inside(old, rest, value)
+        value = _put_inside(members.get(key), rest, value)
     if value is None:
         return {name: member for name, member in members.items() if name != key}
     return {**members, key: value}

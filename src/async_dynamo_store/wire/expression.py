@@ -165,13 +165,13 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
     removes: list[str] = []
     for write in writes:
         name = expression.path(write.path)
-        if isinstance(write, Increment):
+        if isinstance(write, (Put, Replace)) and write.value is not None:
+            sets.append(f"{name} = {expression.value(write.value)}")
+        elif isinstance(write, Increment):
             start, by = expression.value(write.start), expression.value(write.by)
             sets.append(f"{name} = if_not_exists({name}, {start}) + {by}")
         elif isinstance(write, Append):
             sets.append(f"{name} = list_append({name}, {expression.value({'L': list(write.members)})})")
-        elif isinstance(write, (Put, Replace)) and write.value is not None:
-            sets.append(f"{name} = {expression.value(write.value)}")
         else:
             removes.append(name)
     if not removes:
@@ -181,14 +181,12 @@ def _update_text(writes: Iterable[Change], expression: Expression) -> str:
 
 def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
     conditions: list[str] = []
-    parents = {(write.path[:-1], isinstance(write.path[-1], int)) for write in writes if len(write.path) > 1}
-    if parents:
-        kinds = sorted({is_list for _, is_list in parents})
-        types = {is_list: expression.value({"S": "L" if is_list else "M"}) for is_list in kinds}
-        conditions += [
-            f"attribute_type({expression.path(parent)}, {types[is_list]})"
-            for parent, is_list in sorted(parents, key=str)
-        ]
+    types: dict[bool, str] = {}
+    parents = [(write.path[:-1], isinstance(write.path[-1], int)) for write in writes if len(write.path) > 1]
+    for parent, is_list in dict.fromkeys(parents):
+        if is_list not in types:
+            types[is_list] = expression.value({"S": "L" if is_list else "M"})
+        conditions.append(f"attribute_type({expression.path(parent)}, {types[is_list]})")
     for write in writes:
         name = expression.path(write.path)
         if isinstance(write, Replace):

@@ -19,13 +19,14 @@ class Snapshot:
     members of the map unpacks only those.
     """
 
-    __slots__ = ("_item", "_members", "_path", "_rest")
+    __slots__ = ("_item", "_members", "_part", "_path", "_rest", "_unpacked")
 
     def __init__(self, item: Item | None, path: ItemPath = ()) -> None:
         self._item = item
         self._path = path
         self._rest = b""
         self._members: dict[str, bytes] = {}
+        self._part: Item | None = None
 
     @property
     def item(self) -> Item:
@@ -38,11 +39,14 @@ class Snapshot:
         """The item with at least these members of the map, where they exist."""
         if self._item is not None:
             return self._item
-        part: Item = orjson.loads(self._rest)
-        texts = self._members
-        return _with_members(
-            part, self._path, {key: orjson.loads(texts[key]) for key in keys if key in texts}
-        )
+        if self._part is None:
+            self._part, self._unpacked = orjson.loads(self._rest), set[str]()
+        texts, unpacked = self._members, self._unpacked
+        if missing := [key for key in keys if key in texts and key not in unpacked]:
+            members = {key: orjson.loads(texts[key]) for key in missing}
+            self._part = _with_members(self._part, self._path, members)
+            unpacked.update(missing)
+        return self._part
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
         """A snapshot in which `part` replaces `self.part(keys)`."""
@@ -59,7 +63,7 @@ class Snapshot:
     def pack(self) -> None:
         """Replace the wire form by JSON text; an item that contains bytes has no JSON text and is left as it is."""
         if self._rest or self._pack(*_parted(self.item, self._path)):
-            self._item = None
+            self._item = self._part = None
 
     @property
     def size(self) -> float:

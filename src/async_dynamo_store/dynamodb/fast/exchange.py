@@ -7,6 +7,7 @@ is cut out of the received bytes; any other response is read by aiohttp's parser
 from __future__ import annotations
 
 import asyncio
+import re
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _HEAD_END = b"\r\n\r\n"
 _MAX_HEAD_BYTES = 65_536
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection):([^\r]*)")
+"""The headers that say where a response ends (RFC 9112, 6.3)."""
 
 
 class UnknownAiohttpError(Exception):
@@ -170,12 +173,13 @@ class _Protocol(ResponseHandler):
 
 def _plain_length(head: bytes) -> int | None:
     """The body length of a plain response; None if the response is not clearly plain."""
-    _, *lengths = head.split(b"\r\ncontent-length:")
+    found = _FRAMING.findall(head)
+    framing = dict(found)
     is_plain = (
         head.startswith(b"http/1.1 200 ")
-        and len(lengths) == 1
-        and b"\r\ntransfer-encoding:" not in head
-        and (b"\r\nconnection:" not in head or b"\r\nconnection: keep-alive" in head)
+        and len(framing) == len(found)
+        and b"transfer-encoding" not in framing
+        and framing.get(b"connection", b"keep-alive").strip() == b"keep-alive"
     )
-    length = lengths[0].partition(b"\r")[0].strip() if is_plain else b""
+    length = framing.get(b"content-length", b"").strip() if is_plain else b""
     return int(length) if length.isdigit() else None

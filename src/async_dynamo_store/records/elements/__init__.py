@@ -70,7 +70,7 @@ class Elements(Generic[DataT]):
         Raises `UnreadableItemError` for an item of another layout.
         """
         item, layout = loaded.item or {}, self.layout
-        self.check(item)
+        layout.check(item)
         data, loaded.baseline = self.data.read(item)
         created_at, updated_at = self._times.read(item)
         return UserRecord(
@@ -105,7 +105,7 @@ class Elements(Generic[DataT]):
             changes += meta_data_changes(
                 loaded.note, loaded.part(()), now, is_new_session=record.session.is_new
             )
-        changes += self._session.changes(record.session, loaded.part(()), now)
+        changes += self._session.changes(record.session, loaded, now)
         is_writing = bool(changes)
         changes += self._session.refresh(record.session, now, is_writing=is_writing)
         if is_writing:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import SessionElement as SessionSettings
     from async_dynamo_store.layouts import Layout
+    from async_dynamo_store.records.loaded import Loaded
     from async_dynamo_store.wire.values import Item
 
     from .data import DataElement
@@ -50,7 +51,7 @@ class SessionElement:
             updated_at=updated_at,
         )
 
-    def changes(self, session: Session, stored: Item, now: datetime) -> Iterator[Change]:
+    def changes(self, session: Session, loaded: Loaded, now: datetime) -> Iterator[Change]:
         """The changes that the turn made to the session, without the time of its last request (see `refresh`)."""
         root, layout = self._root, self._layout
         if root is None or self._is_not_stored(session):
@@ -61,7 +62,7 @@ class SessionElement:
             kind = type(session.data).__qualname__
             raise UnsupportedValueError(f"session.data is {kind}; set it to a dict", "session.data")
         if not _is_unsaved(session):
-            yield from self._data.difference(read_map(stored, path), data["M"], path)
+            yield from self._data.difference(read_map(loaded.part(()), path), data["M"], path)
             return
         written = {"S": javascript_time(now)}
         whole = {layout.session_data: data, layout.session_updated_at: written}
