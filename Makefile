@@ -9,8 +9,11 @@ PYTHONS := python3.12 python3.13 python3.14
 DIST := dist
 LICENSES := docs/licenses.md
 PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
-COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes \
+# $(call install,VENV,WHAT): uv takes seconds for what takes pip minutes, but reads no settings of pip; where it fails, pip installs.
+install = $(UV) pip install --quiet --no-deps --python $(1) $(2) || $(1)/bin/python $(PIP_INSTALL) $(2)
+COMPILE := $(UV) pip compile --quiet --no-config --universal --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
 # Modules are compiled once, when they are first used, and not again in each of the many processes of the tests.
@@ -131,19 +134,22 @@ $(VENV)/bin/python $(LOWEST)/bin/python $(MINISTACK)/bin/python $(AGENTS)/bin/py
 
 # Exactly what an installation brings, in the versions of the pins.
 $(SHIPPED)/shipped.stamp: requirements/dev.txt pyproject.toml $(VENV)/dev.stamp
-	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(SHIPPED)
-	@$(VENV)/bin/uv pip install --quiet --no-config --python $(SHIPPED) --constraint requirements/dev.txt \
+	@$(UV) venv --quiet --clear --python $(PY) $(SHIPPED)
+	@$(UV) pip install --quiet --no-config --python $(SHIPPED) --constraint requirements/dev.txt \
 		"async-dynamo-store[$(subst $() ,$(COMMA),$(OF_EXTRAS))] @ file://$(CURDIR)"
 	@touch $@
 
-$(MINISTACK)/ministack.stamp: requirements/ministack.txt | $(MINISTACK)/bin/python
-	$(MINISTACK)/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
+$(UV): | $(VENV)/bin/python
+	sed -n '/^uv==/,/[^\\]$$/p' requirements/dev.txt | $(PY) $(PIP_INSTALL) --require-hashes --requirement /dev/stdin
+
+$(MINISTACK)/ministack.stamp: requirements/ministack.txt | $(MINISTACK)/bin/python $(UV)
+	$(call install,$(MINISTACK),--require-hashes --requirement $<)
 	@touch $@
 
 # VENV/NAME.stamp: VENV holds requirements/NAME.txt and this package.
 .SECONDEXPANSION:
 $(VENV)/bench.stamp $(VENV)/demo.stamp $(VENV)/dev.stamp $(LOWEST)/lowest.stamp $(AGENTS)/agents.stamp: \
-		requirements/$$(basename $$(@F)).txt pyproject.toml | $$(@D)/bin/python
-	$(@D)/bin/python $(PIP_INSTALL) --require-hashes --requirement $<
-	$(@D)/bin/python $(PIP_INSTALL) --no-build-isolation --editable .
+		requirements/$$(basename $$(@F)).txt pyproject.toml | $$(@D)/bin/python $(UV)
+	$(call install,$(@D),--require-hashes --requirement $<)
+	$(call install,$(@D),--no-build-isolation --editable .)
 	@touch $@

@@ -7,17 +7,21 @@ import gc
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+import async_dynamo_store
 from async_dynamo_store.testing.database import descriptions_read_once
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
@@ -109,6 +113,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named else min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
+def pytest_xdist_setupnodes() -> None:
+    """No test runs in this process: those of the workers measure themselves."""
+    stop_measuring()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ENGINES] = Engines(only_one=config.getoption("--one-engine"))
 
@@ -127,6 +136,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", names, indirect=True, scope="session")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is measured of the collection is the import of our modules alone."""
+    if Coverage.current():
+        for module in walk_packages(async_dynamo_store.__path__, "async_dynamo_store."):
+            with suppress(ImportError):  # of a framework that has an environment of its own
+                import_module(module.name)
+    with nothing_measured():
+        return (yield)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     engines = config.stash[ENGINES]
     kept: list[pytest.Item] = []
@@ -138,9 +158,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if not names:
                 dropped.append(item)
                 continue
-            # Measuring costs a third, and the test has the same lines on each engine.
+            # The test has the same lines on each engine.
             if callspec.params["engine"] != names[-1 if item.get_closest_marker("others_in_soak") else 0]:
-                item.add_marker("no_cover")
+                item.add_marker("unmeasured")
         kept.append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -151,6 +171,33 @@ def pytest_collection_finish() -> None:
     """The garbage collector skips what lives until the end: hundreds of thousands of objects of tests and libraries."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measuring makes a test, its fixtures and its processes slower by half: it is for those that reach lines first."""
+    with nothing_measured() if item.get_closest_marker("unmeasured") else nullcontext():
+        return (yield)
+
+
+@contextmanager
+def nothing_measured() -> Iterator[None]:
+    stopped = stop_measuring()
+    try:
+        yield
+    finally:
+        for each in reversed(stopped):
+            each.start()
+
+
+def stop_measuring() -> list[Coverage]:
+    """Here and in processes that are started. pytest-cov's `no_cover` stops one of the two that a worker of xdist has."""
+    stopped: list[Coverage] = []
+    while running := Coverage.current():
+        running.stop()
+        stopped.append(running)
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)  # to start coverage sets it again
+    return stopped
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,18 @@ def page_id(page: Path) -> str:
 
 def blocks(page: Path, *languages: str) -> list[Block]:
     """The blocks of a page, of these languages if any are named."""
+    return [block for block in every_block(page) if not languages or block.language in languages]
+
+
+@cache
+def every_block(page: Path) -> list[Block]:
+    """Parsed once for the many tests of a page."""
     tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
-    found = [
+    return [
         Block(page, token.map[0] + (token.type == "fence"), token.info.partition(" ")[0], token.content)
         for token in tokens
         if token.type in {"fence", "code_block"} and token.map
     ]
-    return [block for block in found if not languages or block.language in languages]
 
 
 def project(page: Path) -> dict[str, str]:

@@ -11,8 +11,9 @@ import aioboto3
 import httpx2 as httpx
 import pytest
 
-from async_dynamo_store import AsyncDynamoStore, Turn, VoiceApp
+from async_dynamo_store import AsyncDynamoStore, VoiceApp
 from async_dynamo_store.integrations.asgi_messages import ASGIApp, Message
+from tests.asgi.apps import counting_skill
 from tests.faults.proxy import FaultProxy
 
 MakeStore = Callable[..., AsyncDynamoStore[Any]]
@@ -52,16 +53,6 @@ async def skill(db: dict[str, Any]) -> AsyncIterator[VoiceApp[Any]]:
     app = counting_skill(db)
     yield app
     await app.store.aclose()
-
-
-def counting_skill(db: Mapping[str, Any] | None) -> VoiceApp[Any]:
-    app = VoiceApp({"db": dict(db)} if db else None)
-
-    @app.fallback
-    async def count(turn: Turn) -> None:
-        turn.tell(f"Visit {turn.user.increment('visits')}" if db else "Hello")
-
-    return app
 
 
 def client(app: ASGIApp, **headers: str) -> httpx.AsyncClient:
@@ -125,9 +116,3 @@ def body(part: bytes, *, more_body: bool = False) -> Message:
 
 
 LEFT: Message = {"type": "http.disconnect"}
-
-
-def header(scope: Mapping[str, Any]) -> str | None:
-    """Whom the request names: a `user_id` for `UserMiddleware`."""
-    found: bytes | None = dict(scope["headers"]).get(b"x-user")
-    return found.decode() if found is not None else None

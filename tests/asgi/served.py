@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket  # noqa: TC002 - Starlette reads anno
 from async_dynamo_store import AsyncDynamoStore
 from async_dynamo_store.integrations.asgi import AsgiApp
 from async_dynamo_store.integrations.middleware import UserMiddleware
-from tests.asgi.conftest import counting_skill, header
+from tests.asgi.apps import counting_skill, header
 
 DB: dict[str, Any] = json.loads(os.environ["SERVED_DB"])
 

@@ -26,7 +26,8 @@ from async_dynamo_store.integrations.verification import (
     VerificationError,
 )
 from async_dynamo_store.voice.requests import parse_request
-from tests.asgi.conftest import LEFT, Connection, body, client, counting_skill, http_scope
+from tests.asgi.apps import counting_skill
+from tests.asgi.conftest import LEFT, Connection, body, client, http_scope
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import OWN_SAMPLES, sample
 

@@ -24,7 +24,8 @@ from async_dynamo_store import AsyncDynamoStore, UserRecord
 from async_dynamo_store.integrations.asgi_messages import ASGIApp, Message, Receive, Scope, Send
 from async_dynamo_store.integrations.fastapi import CurrentUser
 from async_dynamo_store.integrations.middleware import UserMiddleware
-from tests.asgi.conftest import LEFT, Connection, MakeStore, body, client, header, http_scope
+from tests.asgi.apps import header
+from tests.asgi.conftest import LEFT, Connection, MakeStore, body, client, http_scope
 from tests.faults.proxy import Fault, FaultProxy
 
 pytestmark = pytest.mark.one_engine

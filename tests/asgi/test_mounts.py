@@ -21,7 +21,8 @@ from async_dynamo_store.integrations.asgi import AsgiApp
 from async_dynamo_store.integrations.asgi_messages import ASGIApp
 from async_dynamo_store.integrations.middleware import UserMiddleware
 from async_dynamo_store.integrations.verification import TwilioVerifier
-from tests.asgi.conftest import client, counting_skill, header
+from tests.asgi.apps import counting_skill, header
+from tests.asgi.conftest import client
 from tests.unit.requests.sample import sample
 
 pytestmark = pytest.mark.one_engine

@@ -24,7 +24,7 @@ from tests.faults.proxy import Fault, FaultProxy
 from tests.soak import some
 from tests.unit.requests.sample import sample
 
-pytestmark = [pytest.mark.one_engine, pytest.mark.server]
+pytestmark = [pytest.mark.one_engine, pytest.mark.server, pytest.mark.unmeasured]
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 30

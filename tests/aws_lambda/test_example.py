@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cfnlint.decode import decode
 
 from async_dynamo_store import DynamoDbConfig
 from async_dynamo_store.dynamodb.policy import iam_policy
@@ -20,7 +19,7 @@ from tests.faults.proxy import Fault, FaultProxy
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-pytestmark = [pytest.mark.one_engine, pytest.mark.server]
+pytestmark = [pytest.mark.one_engine, pytest.mark.server, pytest.mark.unmeasured]
 
 EXAMPLE = ROOT / "examples" / "lambda"
 TEMPLATE = EXAMPLE / "template.yaml"
@@ -29,6 +28,8 @@ TEMPLATE = EXAMPLE / "template.yaml"
 @pytest.fixture
 def resources() -> Any:
     """The template's resources, with CloudFormation's tags such as `!Ref` in their long form."""
+    from cfnlint.decode import decode  # loads much
+
     template, errors = decode(str(TEMPLATE))
     assert template
     assert not errors

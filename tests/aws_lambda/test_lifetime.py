@@ -224,6 +224,7 @@ async def test_a_script_that_ends_leaves_nothing_open(
     relay: Relay, table_name: str, credentials: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOICE_DB_TABLE_NAME", table_name)
+    monkeypatch.setenv("VOICE_DB_TIMEOUT_SECONDS", "60")
     monkeypatch.setenv("VOICE_DB_AWS_CONFIG__ENDPOINT_URL", relay.endpoint_url)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error::ResourceWarning", "-c", SCRIPT),

@@ -17,7 +17,7 @@ from tests.aws_lambda.runtime_api import ROOT, FunctionError
 from tests.fast.certificates import Certificates
 from tests.faults.proxy import Fault, FaultProxy
 
-pytestmark = [pytest.mark.one_engine, pytest.mark.server]
+pytestmark = [pytest.mark.one_engine, pytest.mark.server, pytest.mark.unmeasured]
 
 CLIENT_OPENED = "DynamoDB client opened"
 

@@ -24,7 +24,7 @@ from tests.pages import (
 )
 from tests.pytest_runs import passed, run_pytest
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 SHOWN = {"", "text", "typescript"}
 """What is shown and not run. A block without a language is looked at for commands."""

@@ -360,6 +360,7 @@ print(len(store._client._connections))
 
 
 @pytest.mark.others_in_soak
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("script", "printed"), [(EVENT_LOOPS, "3\n1\n"), (CLOSED_IN_ANOTHER_LOOP, "1\n0\n")])
 def test_a_new_event_loop_gets_a_new_client_and_nobody_is_warned(
     script: str, printed: str, config: dict[str, Any]

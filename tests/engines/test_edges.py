@@ -29,6 +29,7 @@ NEVER_EXPIRES = [0, -1, 1_000_000_000, 1_795_369_269_000, "text", True, [1]]
 TTL = {"attribute": "expires", "after_seconds": 1000}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("expires", NEVER_EXPIRES, ids=repr)
 async def test_a_user_whom_dynamodb_never_deletes_is_there(
     make_store: MakeStore, table: Table, expires: Any

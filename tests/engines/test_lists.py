@@ -141,6 +141,7 @@ class Log(BaseModel):
     inner: dict[str, list[str]] = {}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("is_stored", [True, False])
 @pytest.mark.parametrize("model", [None, Log])
 @pytest.mark.parametrize("path", ["lines", "inner.of.lines"])

@@ -124,6 +124,7 @@ asyncio.run(main())
 
 
 @pytest.mark.others_in_soak
+@pytest.mark.unmeasured
 def test_many_processes_at_once_make_one_table(table_name: str, aws_config: dict[str, str]) -> None:
     config = json.dumps({"table_name": table_name, "aws_config": aws_config, "timeout_seconds": 60})
     processes = [

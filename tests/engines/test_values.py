@@ -24,6 +24,8 @@ from tests.faults.proxy import FaultProxy
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
+pytestmark = pytest.mark.unmeasured
+
 Store = AsyncDynamoStore[Any]
 
 DIGITS = 38

@@ -30,7 +30,7 @@ from tests.faults.table import open_store, straight
 from tests.soak import some
 
 # Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.unmeasured]
 
 Message = dict[str, Any]
 Run = Callable[[AsyncDynamoStore[Any], str], Awaitable[Any]]

@@ -22,7 +22,7 @@ from tests.faults.proxy import Fault, FaultProxy
 if TYPE_CHECKING:
     from tests.faults.table import UsersTable
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 App = VoiceApp[dict[str, Any]]
 SECRET = "the name of the dog"

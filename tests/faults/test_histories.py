@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 # Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.unmeasured]
 
 USER = "ada"
 UNTOLD = (UnavailableError, ThrottledError)

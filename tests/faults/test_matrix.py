@@ -25,7 +25,7 @@ from tests.faults.table import UsersTable, open_store
 from tests.soak import some
 
 # Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.unmeasured]
 
 BEFORE = [Fault.reset_before, Fault.drop_before, Fault.server_error, Fault.throttle, Fault.throttle_rate]
 AFTER = [Fault.reset_answer, Fault.drop_answer, Fault.half_answer, Fault.server_error_after]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_PROCESSES = 8
 QUICK = [fault for fault in Fault if fault not in {Fault.slow_answer, Fault.slow_request, Fault.late_request}]
 
-pytestmark = [pytest.mark.engines("dynamodb-local"), pytest.mark.no_cover]
+pytestmark = [pytest.mark.engines("dynamodb-local"), pytest.mark.unmeasured]
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from tests.faults.proxy import Exchange, Fault, FaultProxy
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 KEY = {"id": {"S": "u1"}}
 HELD = (Fault.slow_answer, Fault.slow_request, Fault.late_request)

@@ -32,7 +32,7 @@ from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import UsersTable, open_store, straight
 
 # Many requests of few lines, which other tests measure.
-pytestmark = [pytest.mark.others_in_soak, pytest.mark.no_cover]
+pytestmark = [pytest.mark.others_in_soak, pytest.mark.unmeasured]
 
 MODES = ("merge", "merge", "raise", "overwrite")
 PATHS: list[Path] = [("a",), ("sum",), ("m", "x"), ("m", "dot.ted"), ("m", "n", "x"), ("a", "x")]

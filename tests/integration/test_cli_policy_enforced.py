@@ -35,6 +35,7 @@ def server() -> Iterator[str]:
     server.stop()
 
 
+@pytest.mark.unmeasured
 def test_it_is_enough_and_least(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     root = {"region_name": "eu-west-1", "aws_access_key_id": "root", "aws_secret_access_key": "root"}

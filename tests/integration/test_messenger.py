@@ -13,7 +13,7 @@ from tests.faults.proxy import FaultProxy
 from tests.integration.conftest import App, MakeApp, Stored, operations
 from tests.unit.requests.sample import sample
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 USER = "PSID-1"
 

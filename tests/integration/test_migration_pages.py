@@ -15,7 +15,7 @@ from tests.pages import ROOT, Block, blocks
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 DOCS = ROOT / "docs"
 TABLE = "Users"

@@ -19,7 +19,7 @@ from tests import pages
 from tests.integration.conftest import alexa, spoken
 from tests.pages import ROOT, Block
 
-pytestmark = pytest.mark.one_engine
+pytestmark = [pytest.mark.one_engine, pytest.mark.unmeasured]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")

@@ -74,7 +74,8 @@ def python(
     python = folder / BIN / "python"
     package = f"async-dynamo-store[{','.join(EXTRAS)}] @ {archive.as_uri()}"
     if installer == "pip":
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, cwd=folder)
+        options = ("--quiet", "--disable-pip-version-check", "--no-compile")  # what is used is compiled then
+        run(python, "-m", "pip", "install", *options, package, cwd=folder)
     else:
         run(UV, "pip", "install", "--quiet", "--python", python, package, cwd=folder)
     return python

@@ -16,7 +16,7 @@ import pytest
 from async_dynamo_store import DynamoDbConfig
 from tests.pages import FILE, ROOT, Block, blocks
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.unmeasured]
 
 EXAMPLES = ROOT / "examples"
 PRINTED = re.compile(r"try_it\.py\n```\n\n((?:    .*\n)+)")

@@ -629,6 +629,7 @@ def echo_jovo(raw: Any, response: Any) -> None:
 NULL_MEANS_REMOVED = {echo_google_replaced, echo_google_merged, echo_cx}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("name", "echo"),
     [
