@@ -7,7 +7,7 @@ import gc
 import math
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -98,12 +98,12 @@ class Client:
             report.read(answer)
             return answer
 
-    def within_timeout(self, operation: Callable[[], Awaitable[ResultT]]) -> Coroutine[Any, Any, ResultT]:
+    async def within_timeout(self, operation: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run an operation whose calls together take at most `timeout_seconds`.
 
         Raises `UnavailableError` if they take longer.
         """
-        return run_within(self._config.timeout_seconds, operation)
+        return await run_within(self._config.timeout_seconds, operation)
 
     def _connection(self) -> Connection | None:
         """The open client of the running loop, or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 
@@ -36,17 +36,18 @@ class Snapshot:
         return self._item
 
     def part(self, keys: Iterable[str]) -> Item:
-        """The item with at least these members of the map, where they exist."""
+        """The item with at least these members of the map, where they exist; they stay unpacked until `pack`."""
         if self._item is not None:
             return self._item
-        if self._part is None:
-            self._part, self._unpacked = orjson.loads(self._rest), set[str]()
+        part = self._part
+        if part is None:
+            part, self._unpacked = cast("Item", orjson.loads(self._rest)), set[str]()
         texts, unpacked = self._members, self._unpacked
         if missing := [key for key in keys if key in texts and key not in unpacked]:
-            members = {key: orjson.loads(texts[key]) for key in missing}
-            self._part = _with_members(self._part, self._path, members)
+            part = _with_members(part, self._path, {key: orjson.loads(texts[key]) for key in missing})
             unpacked.update(missing)
-        return self._part
+        self._part = part
+        return part
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
         """A snapshot in which `part` replaces `self.part(keys)`."""
