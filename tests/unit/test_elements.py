@@ -142,6 +142,12 @@ class TestRead:
         record.data["b"] = 1
         assert changes_of(elements(stored_elements=off), record, loaded, NOW) == []
 
+    def test_data_of_another_type_is_left_unchanged_only_where_data_is_stored(self) -> None:
+        of_another_type = item({"userId": "u1", "user": {"data": "text"}})
+        elements(stored_elements={"user": False, "session": True}).check(of_another_type)
+        with pytest.raises(UnreadableItemError, match=r"user\.data"):
+            elements().check(of_another_type)
+
     @pytest.mark.parametrize(("attributes", "where"), UNREADABLE, ids=repr)
     def test_unreadable(self, attributes: dict[str, Any], where: str) -> None:
         made = elements(stored_elements={"session": True, "history": True})

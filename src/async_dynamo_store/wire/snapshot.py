@@ -43,11 +43,10 @@ class Snapshot:
         if part is None:
             part, self._unpacked = cast("Item", orjson.loads(self._rest)), set[str]()
         texts, unpacked = self._members, self._unpacked
-        if missing := [key for key in keys if key in texts and key not in unpacked]:
-            part = _with_members(part, self._path, {key: orjson.loads(texts[key]) for key in missing})
-            unpacked.update(missing)
-        self._part = part
-        return part
+        missing = [key for key in keys if key in texts and key not in unpacked]
+        self._part = _with_members(part, self._path, {key: orjson.loads(texts[key]) for key in missing})
+        unpacked.update(missing)
+        return self._part
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
         """A snapshot in which `part` replaces `self.part(keys)`."""
