@@ -222,6 +222,19 @@ def test_the_times_of_moving_all_users_are_those_of_the_result_file() -> None:
     assert f"{result['users']:,} users of {result['item_bytes']:,} bytes" in page
 
 
+def test_the_instructions_are_those_of_the_result_file() -> None:
+    result = json.loads((ROOT / "benchmarks/results/instructions.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/aws-lambda.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (.+) \| ([\d,]+) million \| (\d\.\d\d) × \|$", page, re.MULTILINE)
+    assert told == [(row["start"], f"{row['millions']:,}", f"{row['ratio']:.2f}") for row in result["starts"]]
+    page = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    floor = [f"{row['thousands']:.0f} thousand" for row in result["turns"] if "posts" in row["contender"]]
+    assert f"| two bare aiohttp posts | {' | '.join(floor)} |" in page
+    for title in ("async-dynamo-store", "pydynox, get + update", "aiodynamo, get + update"):
+        ratios = [f"{row['to_floor']:.2f} ×" for row in result["turns"] if row["contender"] == title]
+        assert f"| {title} | {' | '.join(ratios)} |" in page
+
+
 def test_the_plot_is_there_and_the_page_is_short() -> None:
     (plot,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert (ROOT / plot).is_file()
