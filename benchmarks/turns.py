@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from benchmarks.backends import CannedServer
+from benchmarks.backends import CannedServer, canned_server
 from benchmarks.measured import Measured
 from benchmarks.processes import Child
-from benchmarks.question import Options, progress
+from benchmarks.question import Options, Result, choose_base, interleaved, progress, take_part
 from benchmarks.registry import Contender
 from benchmarks.users import SCORE
+
+STEPS = {"turn": "one field changed", "read": "nothing changed"}
+"""What every contender of a turn can do."""
 
 _WARM_UP = 0.2
 """The part of a round's seconds that a contender runs before it is measured."""
@@ -53,6 +56,27 @@ def workers(
             child = contender.worker(endpoint, most_in_flight, options.loop)
             opened[contender.name] = Worker(running.enter_context(child), options)
         yield opened
+
+
+def on_canned_server(
+    question: str,
+    contenders: Iterable[Contender],
+    base: str,
+    options: Options,
+    steps: Mapping[str, str] = STEPS,
+    measure: Callable[[Worker, CannedServer], Callable[[str], Measured]] = lambda worker, _: worker.measure,
+) -> Result:
+    """Measure all contenders that are installed, after making sure that they do the same turn."""
+    present, missing = take_part(contenders, options)
+    with (
+        canned_server(options.size) as server,
+        workers(present, server.endpoint, options.in_flight, options) as opened,
+    ):
+        facts = {name: same_turn(name, worker, server) for name, worker in opened.items()}
+        measures = {name: measure(worker, server) for name, worker in opened.items()}
+        samples = list(interleaved(question, options.rounds, measures, steps))
+    base = choose_base(present, base, options)
+    return Result(question, dict(steps), base, present, missing, samples, options, facts)
 
 
 def same_turn(name: str, worker: Worker, server: CannedServer) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import os
 import re
 import subprocess
@@ -10,19 +9,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import async_dynamo_store
 from benchmarks.backends import canned_server
 from benchmarks.instructions.starts import STARTS
 from benchmarks.machine import machine
 from benchmarks.processes import ENVIRONMENT, ROOT
 from benchmarks.registry import APPS, FLOOR, OURS, SHAPED
 from benchmarks.report import write_rows
+from benchmarks.turns import STEPS
 from benchmarks.user_item import user_item, wire_size
 
-STEPS = {"turn": "one field changed", "read": "nothing changed"}
 _COLD, _WARM = 60, 260
 """Steps of two runs; what the second does more is warm."""
 _COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
@@ -86,7 +83,6 @@ def turns(endpoint: str) -> list[dict[str, Any]]:
 def main() -> None:
     """Count both."""
     before = machine()
-    compileall.compile_dir(Path(async_dynamo_store.__file__).parent, quiet=1)
     size = wire_size(user_item(3700))
     with canned_server(size) as server:
         found = {

@@ -21,7 +21,7 @@ async def main():
 asyncio.run(main())
 """
 _ONE_FIELD = """
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 class Config(BaseModel):
     table_name: str
 Config(table_name="Users")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.backends import CannedServer, canned_server
+from benchmarks.backends import CannedServer
 from benchmarks.measured import Measured
-from benchmarks.question import Options, Result, choose_base, interleaved, take_part
+from benchmarks.question import Options, Result
 from benchmarks.registry import FLOOR, SCALING
-from benchmarks.turns import Worker, workers
+from benchmarks.turns import Worker, on_canned_server
 
 SIZES = (1_000, 3_700, 10_000, 35_000, 100_000, 350_000)
 STEPS = {str(size): f"{size:,} bytes" for size in SIZES}
@@ -16,15 +16,7 @@ STEPS = {str(size): f"{size:,} bytes" for size in SIZES}
 
 def run(options: Options) -> Result:
     """Measure the contenders one size after the other."""
-    present, missing = take_part(SCALING, options)
-    with (
-        canned_server(SIZES[0]) as server,
-        workers(present, server.endpoint, options.in_flight, options) as opened,
-    ):
-        measures = {name: _measure(worker, server) for name, worker in opened.items()}
-        samples = list(interleaved("size", options.rounds, measures, STEPS))
-    base = choose_base(present, FLOOR, options)
-    return Result("size", STEPS, base, present, missing, samples, options)
+    return on_canned_server("size", SCALING, FLOOR, options, STEPS, _measure)
 
 
 def _measure(worker: Worker, server: CannedServer) -> Callable[[str], Measured]:
