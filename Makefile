@@ -61,14 +61,14 @@ test-one-engine: $(VENV)/dev.stamp ministack
 	$(PY) -m pytest --one-engine --hypothesis-profile=few $(ARGS)
 
 sbom: $(SHIPPED)/shipped.stamp ## what a release brings, in CycloneDX, into dist/
-	@mkdir -p $(DIST)
+	@mkdir -p "$(DIST)"
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
-		--output-file $(DIST)/async-dynamo-store.cdx.json $(ARGS) $(SHIPPED)
+		--output-file "$(DIST)/async-dynamo-store.cdx.json" $(ARGS) $(SHIPPED)
 
 licenses: $(SHIPPED)/shipped.stamp ## check the licenses of what is brought, and write docs/licenses.md again
 	$(VENV)/bin/pip-licenses --python $(SHIPPED)/bin/python --output-file $(SHIPPED)/licenses.md
 	@{ sed '/^|/d' docs/licenses.md; sed 's/  *|/ |/g; s/--*/-/g' $(SHIPPED)/licenses.md; } >$(SHIPPED)/page.md
-	@cp $(SHIPPED)/page.md $(LICENSES)
+	@cp $(SHIPPED)/page.md "$(LICENSES)"
 
 interop: $(VENV)/dev.stamp dynamodb-local ## beside the real Jovo v4, Jovo v3 and ASK SDK, on DynamoDB Local
 	$(PY) -m tests.interop.frameworks
