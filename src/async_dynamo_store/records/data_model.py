@@ -41,8 +41,8 @@ class DataModel(Protocol[DataT]):
         """The user's data, and its baseline."""
         ...
 
-    def baseline(self, data: DataT) -> Any:
-        """The state of the data, with which `write` detects changes.
+    def baseline(self, data: DataT, before: Any = None) -> Any:
+        """The state of the data, with which `write` detects changes; `before` is the baseline so far.
 
         Raises `UnsupportedValueError` for data of the wrong type.
         """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, Generic, NamedTuple, cast
+from typing import Any, Generic, cast
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -16,39 +16,13 @@ from .data_model import ModelT, Written, check_names, default_at, stored_keys
 from .field_errors import field_errors, without_input
 from .members import Objects, objects_in
 from .merging import Merging, Values
+from .model_state import ModelState, Parts, changed, json_text, state_of, stored_form
 from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
 from .storable import copied, storable
 from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, picked, without
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
-
-
-class Baseline(NamedTuple):
-    """The state of a model: all values, the explicitly set values, and the objects that they were dumped from.
-
-    `stored` is the JSON text of the stored map that was loaded; None if JSON cannot represent it.
-    """
-
-    values: dict[str, Any]
-    set_values: dict[str, Any]
-    objects: Objects
-    stored: bytes | None = None
-
-    def held(self) -> dict[str, Any] | None:
-        """The stored map, if what the model holds of it are exactly the set values, and no older form of them."""
-        if self.stored is None:
-            return None
-        stored: dict[str, Any] = orjson.loads(self.stored)
-        return stored if picked(stored, self.values.keys()) == self.set_values else None
-
-    def of(self, keys: AbstractSet[str]) -> Baseline:
-        """The state of the members under these keys."""
-        return Baseline(
-            picked(self.values, keys),
-            picked(self.set_values, keys),
-            {path: held for path, held in self.objects.items() if not path or path[0] in keys},
-        )
 
 
 class ModelData(Generic[ModelT]):
@@ -70,19 +44,22 @@ class ModelData(Generic[ModelT]):
         fields = model.model_fields.items()
         self._excluded = {field.serialization_alias or name for name, field in fields if field.exclude}
 
-    def read(self, stored: dict[str, Any], attribute: str) -> tuple[ModelT, Baseline]:
+    def read(self, stored: dict[str, Any], attribute: str) -> tuple[ModelT, ModelState]:
         """The validated model.
 
         A null is read as an empty string if the model does not accept None. Raises `UnreadableItemError` with
         pydantic's field errors (without values); for a new user, if the model has fields without a default.
         """
-        text = _json_text(stored)  # a validator may change the map itself
+        text = json_text(stored)
         try:
             data = self._validate(stored)
         except ValidationError as error:
             clean = without_input(error)
         else:
-            return data, self.baseline(data)._replace(stored=text)
+            state = state_of(data, self._dump(data), like=stored)
+            # A validator may change the map itself.
+            is_held = text is not None and text == json_text(stored) and state.holds(stored)
+            return data, state._replace(stored=text, parts=None if is_held else self._parts(data, state))
         if not stored:
             raise UnreadableItemError(
                 f"{self._model.__qualname__} cannot be created without values ({field_errors(clean)}), and nothing is"
@@ -95,14 +72,19 @@ class ModelData(Generic[ModelT]):
             attribute,
         ) from clean
 
-    def baseline(self, data: ModelT) -> Baseline:
-        """The model's values now."""
+    def baseline(self, data: ModelT, before: ModelState | None = None) -> ModelState:
+        """The model's state now."""
         if not isinstance(data, self._model):
             raise UnsupportedValueError(
                 f"user.data is {type(data).__qualname__}; set it to a {self._model.__qualname__}", "data"
             )
-        values = self._dump(data)
-        return Baseline(values, self._dump(data, exclude_unset=True), dict(objects_in(data, values)))
+        state = state_of(data, self._dump(data), like=before.values if before else {})
+        # What is written of a model that holds all as it is stored is held as it is stored, too.
+        return state if before and not before.parts else state._replace(parts=self._parts(data, state))
+
+    def _parts(self, data: ModelT, state: ModelState) -> Parts:
+        set_values, _ = stored_form(self._dump(data, exclude_unset=True), like=state.values)
+        return Parts(set_values, dict(objects_in(data, state.values)))
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
         """The path with each field replaced by the alias under which it is stored."""
@@ -115,7 +97,7 @@ class ModelData(Generic[ModelT]):
         )
         return storable(native)
 
-    def loaded_value(self, baseline: Baseline, keys: DataKeys) -> Any:
+    def loaded_value(self, baseline: ModelState, keys: DataKeys) -> Any:
         """The model's value at a stored path at the load."""
         return found(baseline.values, keys)
 
@@ -123,28 +105,45 @@ class ModelData(Generic[ModelT]):
         self,
         data: ModelT,
         stored: Callable[[], dict[str, Any]],
-        baseline: Baseline,
-        now: Baseline,
+        baseline: ModelState,
+        now: ModelState,
         counted: AbstractSet[str],
     ) -> Written:
         """The model's values merged into the stored map.
 
         Raises `UnsupportedValueError` for values that the model would not read back.
         """
-        keys = counted | set(_changed(baseline, now))
+        changes = set(changed(baseline, now))
+        keys = counted | changes
         if not keys:
             return Written({}, keys)
-
-        def merged(set_values: dict[str, Any]) -> dict[str, Any]:
-            merging = Merging(stored(), baseline.values, baseline.objects, now.objects)
-            return merging.merged(Values(now.values, set_values, data))
-
-        held = None if _is_shared(keys, baseline.objects, now.objects) else baseline.held()
-        if held is None:
-            written, may_differ = merged(now.set_values), None
+        kept = None if baseline.stored is None else orjson.loads(baseline.stored)
+        before, after = baseline.parts, now.parts
+        may_differ: AbstractSet[str] | None
+        if before is None or after is None:
+            kept = stored() if kept is None else kept
+            may_differ = keys
+            written = _replaced(kept, keys, changes, now.values)
+            known = baseline.values.keys() | now.values.keys()
+            with_defaults = partial(_replaced, kept, known, known, now.values)
         else:
-            written, may_differ = _with_members(data, held, keys, baseline, now), keys
-        readable = self._readable(written, now.values, partial(merged, now.values))
+
+            def merged(set_values: dict[str, Any]) -> dict[str, Any]:
+                merging = Merging(stored(), baseline.values, before.objects, after.objects)
+                return merging.merged(Values(now.values, set_values, data))
+
+            if (
+                kept is not None
+                and picked(kept, baseline.values.keys()) == before.set_values
+                and not _is_shared(keys, before.objects, after.objects)
+            ):
+                may_differ = keys
+                written = _with_members(data, kept, keys, (baseline.values, now.values), (before, after))
+            else:
+                may_differ = None
+                written = merged(after.set_values)
+            with_defaults = partial(merged, now.values)
+        readable = self._readable(written, now.values, with_defaults)
         return Written(readable, may_differ if readable is written else None)
 
     def _readable(
@@ -152,7 +151,7 @@ class ModelData(Generic[ModelT]):
     ) -> dict[str, Any]:
         """The map to write, without keys of older data that the model's validators would still read."""
         left_away = set(only_in(values, written))
-        reading = self._reading(written)
+        reading = self._reading(written, values)
         if _is_same(reading, values, left_away):
             return written
         # Validators may change values, so compare with what they make of the values alone.
@@ -161,14 +160,16 @@ class ModelData(Generic[ModelT]):
         if _is_same(reading, expected, left_away):
             return written
         # Ignore what differs between two runs on the same values.
-        unsteady = set(differing(expected, self._reading(alone)))
+        unsteady = set(differing(expected, self._reading(alone, values)))
         if _is_same(reading, expected, left_away | unsteady):
             return written
         unknown = set(only_in(written, alone))
         ignored = left_away | unsteady
 
         def is_fine(kept: Sequence[ValuePath]) -> bool:
-            return _is_same(self._reading(without(written, unknown.difference(kept))), expected, ignored)
+            return _is_same(
+                self._reading(without(written, unknown.difference(kept)), values), expected, ignored
+            )
 
         if not is_fine(()):
             written, ignored = with_defaults(), unsteady
@@ -178,7 +179,7 @@ class ModelData(Generic[ModelT]):
 
     def _read_back(self, values: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._dump(self._validate(self._as_stored(values)))
+            return stored_form(self._dump(self._validate(self._as_stored(values))), values)[0]
         except ValidationError as error:
             clean = without_input(error)
         where = ".".join(map(str, ("data", *clean.errors()[0]["loc"])))
@@ -189,9 +190,9 @@ class ModelData(Generic[ModelT]):
             where,
         ) from clean
 
-    def _reading(self, values: dict[str, Any]) -> dict[str, Any] | None:
+    def _reading(self, values: dict[str, Any], like: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return self._dump(self._validate(self._as_stored(values)))
+            return stored_form(self._dump(self._validate(self._as_stored(values))), like)[0]
         except Exception:  # noqa: BLE001 - a validator may raise any exception for unexpected keys
             return None
 
@@ -211,29 +212,32 @@ class ModelData(Generic[ModelT]):
             except ValidationError:
                 raise error from None
 
-    def _dump(self, data: ModelT, *, exclude_unset: bool = False) -> dict[str, Any]:
+    def _dump(self, data: ModelT, *, exclude_unset: bool = False) -> dict[Any, Any]:
         # Pydantic's warnings would quote user data; `write` refuses invalid values itself.
-        native = data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
-        return cast("dict[str, Any]", storable(native))
+        return data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
+
+
+def _replaced(
+    stored: dict[str, Any], keys: AbstractSet[str], changes: AbstractSet[str], values: dict[str, Any]
+) -> dict[str, Any]:
+    """A stored map with these members replaced by the model's values, or removed; `changes` may be new in it."""
+    others = {key: value for key, value in stored.items() if key not in keys}
+    return others | {key: values[key] for key in keys if key in values and (key in stored or key in changes)}
 
 
 def _with_members(
-    data: BaseModel, stored: dict[str, Any], keys: AbstractSet[str], baseline: Baseline, now: Baseline
+    data: BaseModel,
+    stored: dict[str, Any],
+    keys: AbstractSet[str],
+    values: tuple[dict[str, Any], dict[str, Any]],
+    parts: tuple[Parts, Parts],
 ) -> dict[str, Any]:
     """A stored map whose other members the model holds as they are stored, or does not know, with these merged into it."""
-    before, after = baseline.of(keys), now.of(keys)
-    merging = Merging(picked(stored, keys), before.values, before.objects, after.objects)
+    loaded, now = (picked(each, keys) for each in values)
+    before, after = (each.of(keys) for each in parts)
+    merging = Merging(picked(stored, keys), loaded, before.objects, after.objects)
     others = {key: value for key, value in stored.items() if key not in keys}
-    return others | merging.merged(Values(after.values, after.set_values, data))
-
-
-def _changed(before: Baseline, now: Baseline) -> Iterator[str]:
-    """The keys whose value differs, or is now set."""
-    for one, other in ((before.values, now.values), (before.set_values, now.set_values)):
-        for key in one.keys() | other.keys():
-            # == would treat True and 1 as equal
-            if key not in one or key not in other or repr(one[key]) != repr(other[key]):
-                yield key
+    return others | merging.merged(Values(now, after.set_values, data))
 
 
 def _is_shared(keys: AbstractSet[str], before: Objects, now: Objects) -> bool:
@@ -244,13 +248,6 @@ def _is_shared(keys: AbstractSet[str], before: Objects, now: Objects) -> bool:
             if path:
                 places[path[0] in keys].add(id(held))
     return not places[True].isdisjoint(places[False])
-
-
-def _json_text(stored: dict[str, Any]) -> bytes | None:
-    try:
-        return orjson.dumps(stored)
-    except TypeError:
-        return None
 
 
 def _is_same(reading: Any, expected: Any, ignored: AbstractSet[ValuePath]) -> bool:

@@ -34,7 +34,7 @@ class PlainData:
         """The stored map itself."""
         return stored, self.baseline(stored)
 
-    def baseline(self, data: dict[str, Any]) -> Prints:
+    def baseline(self, data: dict[str, Any], before: Prints | None = None) -> Prints:
         """The current state of the dict."""
         if not isinstance(data, dict):
             raise UnsupportedValueError(f"user.data is {type(data).__qualname__}; set it to a dict", "data")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 from typing import Any
 
+import orjson
 from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -60,7 +62,11 @@ def _storable_list(native: Sequence[Any]) -> list[Any]:
 
 
 def copied(value: Any) -> Any:
-    """A deep copy of a storable value; `deepcopy` takes four times as long."""
+    """A deep copy of a storable value."""
+    with suppress(TypeError):
+        copy = orjson.loads(orjson.dumps(value))
+        if copy == value:  # NaN comes back as None
+            return copy
     match value:
         case dict():
             return {

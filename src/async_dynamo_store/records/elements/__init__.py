@@ -96,7 +96,7 @@ class Elements(Generic[DataT]):
 
     def begin_save(self, record: UserRecord[DataT], loaded: Loaded, now: datetime) -> PendingSave | None:
         """The changes of the record to save; None if there are none."""
-        baseline = self.data.baseline(record.data)
+        baseline = self.data.baseline(record.data, loaded.baseline)
         changes = [
             *self.data.changes(record.data, loaded, baseline),
             *self._history.changes(loaded.new_turns),

@@ -48,9 +48,9 @@ class DataElement(Generic[DataT]):
         if self._is_stored:
             read_map(item, self.path)
 
-    def baseline(self, data: DataT) -> Any:
-        """The state of the data, with which changes are detected."""
-        return self._model.baseline(data) if self._is_stored else None
+    def baseline(self, data: DataT, before: Any) -> Any:
+        """The state of the data, with which changes are detected; `before` is the baseline so far."""
+        return self._model.baseline(data, before) if self._is_stored else None
 
     def changes(self, data: DataT, loaded: Loaded, baseline: Any) -> Iterator[Change]:
         """The changes that the turn made to the data."""

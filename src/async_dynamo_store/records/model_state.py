@@ -1,0 +1,112 @@
+"""The state of a model at a load or a save, and which of its members have changed between two states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import BaseModel, RootModel
+
+from .members import Objects
+from .storable import storable
+from .value_paths import picked
+
+
+class Parts(NamedTuple):
+    """What it takes to write a map of which the model does not hold each member as it is stored.
+
+    `set_values` are the explicitly set values, `objects` the objects that the values were dumped from.
+    """
+
+    set_values: dict[str, Any]
+    objects: Objects
+
+    def of(self, keys: AbstractSet[str]) -> Parts:
+        """The parts of the members under these keys."""
+        objects = {path: held for path, held in self.objects.items() if not path or path[0] in keys}
+        return Parts(picked(self.set_values, keys), objects)
+
+
+class ModelState(NamedTuple):
+    """All values of a model, as they are stored, and the keys of the explicitly set ones.
+
+    `text` is the values' JSON text, `stored` that of the stored map that was loaded; each is None if JSON cannot
+    represent it. `parts` is None if the model holds each stored member that it knows exactly as it is stored.
+    """
+
+    values: dict[str, Any]
+    set_keys: AbstractSet[str]
+    text: bytes | None
+    stored: bytes | None = None
+    parts: Parts | None = None
+
+    def holds(self, stored: Mapping[str, Any]) -> bool:
+        """Whether each stored member that the model knows is exactly as the model holds it, and no other is set."""
+        return all(
+            stored[key] == value if key in stored else key not in self.set_keys
+            for key, value in self.values.items()
+        )
+
+
+def state_of(data: BaseModel, native: dict[Any, Any], like: Mapping[str, Any]) -> ModelState:
+    """The state of a model that was dumped as `native`; `like` are the values that it most likely has."""
+    values, text = stored_form(native, like)
+    names = _stored_names(type(data))
+    set_keys = values.keys() if names is None else {names.get(name, name) for name in data.model_fields_set}
+    return ModelState(values, values.keys() & set_keys, text)
+
+
+def stored_form(native: dict[Any, Any], like: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    """Dumped values as they are stored, and their JSON text; members that equal those of `like` need no conversion."""
+    text = json_text(native)
+    if text is None:  # such values may refuse to be compared
+        values = storable(native)
+        return values, json_text(values)
+    values = {
+        key: value if key in like and like[key] == value else storable(value) for key, value in native.items()
+    }
+    is_converted = any(values[key] is not value for key, value in native.items())
+    return values, json_text(values) if is_converted else text
+
+
+def json_text(values: Any) -> bytes | None:
+    """The values as JSON; None if JSON cannot represent them."""
+    try:
+        return orjson.dumps(values, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+    except TypeError:
+        return None
+
+
+def changed(before: ModelState, now: ModelState) -> Iterator[str]:
+    """The keys whose value differs, or is set in only one of the states."""
+    # NaN has the text of null
+    if before.text is None or before.text != now.text or before.values != now.values:
+        yield from _differing(before.values, now.values)
+    if before.parts and now.parts:
+        yield from _differing(before.parts.set_values, now.parts.set_values)
+    else:
+        yield from before.set_keys ^ now.set_keys
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+    for key in one.keys() | other.keys():
+        if key not in one or key not in other or not _is_alike(one[key], other[key]):
+            yield key
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether two values are equal and of the same types; == would treat True and 1 as equal."""
+    if one == other and (text := json_text(one)) is not None and text == json_text(other):
+        return True
+    return repr(one) == repr(other)
+
+
+@lru_cache(maxsize=1024)
+def _stored_names(model: type[BaseModel]) -> dict[str, str] | None:
+    """The stored key of each field; None if a serializer makes the keys."""
+    if issubclass(model, RootModel) or model.__pydantic_decorators__.model_serializers:
+        return None
+    return {name: field.serialization_alias or name for name, field in model.model_fields.items()}

@@ -1,0 +1,243 @@
+"""A model that holds all as it is stored is written by less work, with the same result."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any, Self
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_serializer, model_validator
+
+from async_dynamo_store.records.model_data import ModelData
+from async_dynamo_store.wire.codec import decode, encode
+from tests.case_ids import case_id
+from tests.unit.test_data_model import Colour, written_by
+
+DAY = date(2026, 11, 27)
+
+
+class Inner(BaseModel):
+    a: int = 1
+    b: str | None = None
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    a: int = 1
+
+
+class Outer(BaseModel):
+    number: float = 0
+    named: Inner = Inner()
+    maybe: Inner | None = None
+    listed: list[Inner] = []
+    keyed: dict[str, Inner] = {}
+    anything: Any = None
+    opened: Open = Open()
+    camel_case: int = Field(default=0, alias="camelCase")
+    kept_out: int = Field(default=0, exclude=True)
+    form: int = 1
+
+    @model_validator(mode="after")
+    def upgrade(self) -> Self:
+        if self.camel_case == 1:
+            self.form = 2
+        return self
+
+
+INNER = st.fixed_dictionaries(
+    {}, optional={"a": st.integers(0, 2), "b": st.none() | st.text("xy"), "old": st.just(7)}
+)
+WHOLE = st.fixed_dictionaries({"a": st.integers(0, 2), "b": st.none() | st.text("xy")})
+ANY = st.sampled_from([None, 0, 1, 1.5, True, "x", [], [1], {"a": True}, {"a": 1}])
+
+
+def stored(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "number": st.sampled_from([0, 1, 1.5]),
+            "named": inner,
+            "maybe": st.none() | inner,
+            "listed": st.lists(inner, max_size=2),
+            "keyed": st.dictionaries(st.sampled_from("pq"), inner, max_size=2),
+            "anything": ANY,
+            "opened": st.dictionaries(st.sampled_from("ac"), st.integers(0, 2)),
+            "camelCase": st.integers(0, 2),
+            "kept_out": st.integers(0, 2),
+            "theirs": ANY,
+        },
+    )
+
+
+def inner_of(data: Outer, number: int) -> Inner:
+    found = [data.named, *filter(None, [data.maybe]), *data.listed, *data.keyed.values()]
+    return found[number % len(found)]
+
+
+def place(data: Outer, held: Inner, number: int) -> None:
+    match number % 4:
+        case 0:
+            data.named = held
+        case 1:
+            data.maybe = held
+        case 2:
+            data.listed.append(held)
+        case _:
+            data.keyed["r"] = held
+
+
+NUMBERS = st.integers(0, 11)
+Step = Callable[[Outer], object]
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(lambda n: lambda data: setattr(inner_of(data, n), "a", n), NUMBERS),
+    st.builds(
+        lambda n, b: lambda data: setattr(inner_of(data, n), "b", b), NUMBERS, st.none() | st.just("z")
+    ),
+    st.builds(lambda n, m: lambda data: place(data, inner_of(data, n), m), NUMBERS, NUMBERS),
+    st.builds(lambda m: lambda data: place(data, Inner(), m), NUMBERS),
+    st.builds(lambda n, m: lambda data: place(data, inner_of(data, n).model_copy(), m), NUMBERS, NUMBERS),
+    st.builds(lambda value: lambda data: setattr(data, "anything", copy.deepcopy(value)), ANY),
+    st.builds(lambda n: lambda data: setattr(data, "number", n), st.sampled_from([0, 1, 1.0, True])),
+    st.builds(lambda n: lambda data: setattr(data, "camel_case", n), NUMBERS),
+    st.builds(lambda n: lambda data: setattr(data, "kept_out", n), NUMBERS),
+    st.builds(lambda n: lambda data: setattr(data.opened, "c", n), NUMBERS),
+    st.just(lambda data: data.listed.clear()),
+    st.just(lambda data: data.listed.reverse()),
+    st.just(lambda data: data.keyed.clear()),
+    st.just(lambda data: setattr(data, "maybe", None)),
+    st.just(lambda data: setattr(data, "named", Inner())),
+)
+
+
+def of_a_table(values: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = decode(encode(values))
+    return result
+
+
+@given(stored(INNER) | stored(WHOLE), st.lists(STEPS, max_size=4), st.lists(STEPS, max_size=2))
+def test_two_saves_write_what_they_write_with_all_parts(
+    before: dict[str, Any], first: list[Step], second: list[Step]
+) -> None:
+    handled = ModelData(Outer)
+    quick: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for is_quick, results in quick.items():
+        data, baseline = handled.read(of_a_table(before), "user.data")
+        if not is_quick:
+            baseline = handled.baseline(data)
+        table = of_a_table(before)
+        for steps in (first, second):
+            for step in steps:
+                step(data)
+            table = of_a_table(written_by(handled, data, table, baseline))
+            baseline = handled.baseline(data, baseline)
+            results.append(table)
+    assert list(map(encode, quick[True])) == list(map(encode, quick[False]))
+
+
+NAMED = {"a": 1, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "is_held"),
+    [
+        ({}, True),
+        ({"number": 1, "named": NAMED, "theirs": {"x": 1}}, True),
+        ({"listed": [NAMED], "keyed": {"p": NAMED}, "opened": {"a": 1, "c": 2}, "kept_out": 1}, True),
+        ({"camelCase": 1, "form": 2}, True),
+        ({"named": {"a": 1}}, False),
+        ({"named": NAMED | {"old": 7}}, False),
+        ({"number": Decimal("1.23456789012345678901")}, False),
+        ({"camelCase": 1}, False),
+        ({"camelCase": 1, "form": 1}, False),
+        ({"anything": {1, 2}}, False),
+    ],
+    ids=case_id,
+)
+def test_what_is_held_as_it_is_stored(before: dict[str, Any], is_held: bool) -> None:
+    handled = ModelData(Outer)
+    data, baseline = handled.read(of_a_table(before), "user.data")
+    assert (baseline.parts is None) == is_held
+    data.number += 5
+    data.named.a = 8
+    written = written_by(handled, data, of_a_table(before), baseline)
+    assert written == before | {
+        "number": data.number,
+        "named": before.get("named", NAMED) | {"a": 8},
+        **({"form": 2} if "camelCase" in before else {}),
+    }
+
+
+class Changing(BaseModel):
+    kept: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def take(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values.pop("old", None)
+        return values
+
+
+def test_a_validator_that_changes_the_stored_map() -> None:
+    handled = ModelData(Changing)
+    data, baseline = handled.read({"kept": 1, "old": {"x": 1}}, "user.data")
+    data.kept = 2
+    assert written_by(handled, data, {"kept": 1, "old": {"x": 1}}, baseline) == {"kept": 2, "old": {"x": 1}}
+
+
+class Loose(BaseModel):
+    value: Any = None
+    ratio: float | None = None
+
+
+class Rooted(RootModel[dict[str, int]]):
+    pass
+
+
+class Written(BaseModel):
+    one: int = 0
+    two: int = 0
+
+    @model_serializer
+    def write(self) -> dict[str, int]:
+        return {"one": self.one, "sum": self.one + self.two} if self.two else {"one": self.one}
+
+
+@pytest.mark.parametrize(
+    ("model", "before", "handler", "after"),
+    [
+        (Loose, {"value": 1}, lambda data: setattr(data, "value", True), {"value": True}),
+        (Loose, {"value": True}, lambda data: setattr(data, "value", 1), {"value": 1}),
+        (Loose, {"value": "red"}, lambda data: setattr(data, "value", Colour.RED), {"value": "red"}),
+        (Loose, {"value": ["a"]}, lambda data: setattr(data, "value", ("a",)), {"value": ["a"]}),
+        (Loose, {"value": {"1": 2}}, lambda data: setattr(data, "value", {1: 2}), {"value": {"1": 2}}),
+        (Loose, {"value": "2026-11-27"}, lambda data: setattr(data, "value", DAY), {"value": "2026-11-27"}),
+        (Loose, {"value": 1}, lambda data: setattr(data, "value", None), {"value": None}),
+        (Loose, {"value": 1}, lambda data: setattr(data, "ratio", None), {"value": 1, "ratio": None}),
+        (Rooted, {"a": 1}, lambda data: data.root.update(b=2), {"a": 1, "b": 2}),
+        (Rooted, {"a": 1, "b": 2}, lambda data: data.root.pop("b"), {"a": 1}),
+        (Written, {"one": 1}, lambda data: setattr(data, "one", 2), {"one": 2}),
+    ],
+    ids=case_id,
+)
+def test_what_is_written_of_a_changed_member(
+    model: type[BaseModel], before: dict[str, Any], handler: Callable[[Any], object], after: dict[str, Any]
+) -> None:
+    handled: ModelData[Any] = ModelData(model)
+    data, baseline = handled.read(of_a_table(before), "user.data")
+    handler(data)
+    assert encode(written_by(handled, data, of_a_table(before), baseline)) == encode(after)
+
+
+@pytest.mark.parametrize("before", [{}, {"ratio": None}, {"ratio": 1.5}], ids=case_id)
+def test_not_a_number_is_a_change_that_dynamodb_cannot_keep(before: dict[str, Any]) -> None:
+    handled = ModelData(Loose)
+    data, baseline = handled.read(of_a_table(before), "user.data")
+    data.ratio = float("nan")
+    assert repr(written_by(handled, data, of_a_table(before), baseline)["ratio"]) == "nan"
