@@ -17,8 +17,7 @@ class _CaseRepr(reprlib.Repr):
         return f"frozenset({self._in_order(x, level)})"
 
     def repr_instance(self, x: Any, level: int) -> str:
-        has_address = getattr(type(x), "__repr__", None) == object.__repr__
-        return type(x).__name__ if has_address else super().repr_instance(x, level)
+        return type(x).__name__ if " at 0x" in repr(x) else super().repr_instance(x, level)
 
     def _in_order(self, members: AbstractSet[Any], level: int) -> str:
         return f"{{{', '.join(sorted(self.repr1(member, level - 1) for member in members))}}}"
