@@ -6,13 +6,26 @@ import copy
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    RootModel,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
+from async_dynamo_store.errors import UnsupportedValueError
+from async_dynamo_store.records.data_model import runs_code
 from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.wire.codec import decode, encode
 from tests.case_ids import case_id
@@ -235,9 +248,99 @@ def test_what_is_written_of_a_changed_member(
     assert encode(written_by(handled, data, of_a_table(before), baseline)) == encode(after)
 
 
-@pytest.mark.parametrize("before", [{}, {"ratio": None}, {"ratio": 1.5}], ids=case_id)
-def test_not_a_number_is_a_change_that_dynamodb_cannot_keep(before: dict[str, Any]) -> None:
-    handled = ModelData(Loose)
+@pytest.mark.parametrize(
+    ("model", "name", "before"),
+    [
+        (Loose, "ratio", {}),
+        (Loose, "ratio", {"ratio": None}),
+        (Loose, "ratio", {"ratio": 1.5}),
+        (Outer, "number", {"number": 1.5}),
+    ],
+    ids=case_id,
+)
+def test_not_a_number_is_a_change_that_dynamodb_cannot_keep(
+    model: type[BaseModel], name: str, before: dict[str, Any]
+) -> None:
+    handled: ModelData[Any] = ModelData(model)
     data, baseline = handled.read(of_a_table(before), "user.data")
-    data.ratio = float("nan")
-    assert repr(written_by(handled, data, of_a_table(before), baseline)["ratio"]) == "nan"
+    setattr(data, name, float("nan"))
+    assert repr(written_by(handled, data, of_a_table(before), baseline)[name]) == "nan"
+
+
+class AfterInit(BaseModel):
+    value: list[int] = []
+
+    def model_post_init(self, context: Any, /) -> None:
+        self.value.append(1)
+
+
+class OwnInit(BaseModel):
+    value: Any = None
+
+    def __init__(self, **values: Any) -> None:
+        values.get("value", []).append(1)
+        super().__init__(**values)
+
+
+class NamedDefault(BaseModel):
+    default: Annotated[Any, BeforeValidator(lambda value: value)] = None
+
+
+class Nested(BaseModel):
+    type: str = ""
+    inner: dict[str, list[Changing]] = {}
+
+
+class Chosen(BaseModel):
+    pet: Annotated[
+        Annotated[Inner, Tag("a")] | Annotated[Loose, Tag("b")],
+        Discriminator(lambda value: "a" if value else "b"),
+    ] = Inner()
+
+
+class Serialized(BaseModel):
+    value: Annotated[int, PlainSerializer(str)] = 0
+    default: int = Field(default_factory=int)
+
+
+@pytest.mark.parametrize(
+    ("model", "runs"),
+    [
+        *((model, True) for model in (Outer, Changing, AfterInit, OwnInit, NamedDefault, Nested, Chosen)),
+        *((model, False) for model in (Inner, Open, Loose, Rooted, Written, Serialized)),
+    ],
+    ids=case_id,
+)
+def test_which_models_run_code_when_they_validate(model: type[BaseModel], runs: bool) -> None:
+    assert runs_code(model.__pydantic_core_schema__) == runs
+
+
+@pytest.mark.parametrize(
+    ("model", "before"), [(AfterInit, {"value": [5]}), (OwnInit, {"value": [5]})], ids=case_id
+)
+def test_what_a_model_adds_when_it_is_made_is_written_with_the_next_change(
+    model: type[BaseModel], before: dict[str, Any]
+) -> None:
+    handled: ModelData[Any] = ModelData(model)
+    data, baseline = handled.read(of_a_table(before), "user.data")
+    assert written_by(handled, data, of_a_table(before), baseline) == before
+    data.value.append(9)
+    assert written_by(handled, data, of_a_table(before), baseline) == {"value": [5, 1, 9]}
+
+
+class Array:
+    """Like numpy's: whether two are equal has no one answer."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError
+
+    __hash__ = object.__hash__
+
+
+@pytest.mark.parametrize("before", [1, [1], {"a": 1}], ids=case_id)
+def test_what_cannot_be_compared_is_left_to_the_codec(before: Any) -> None:
+    handled = ModelData(Loose)
+    data, baseline = handled.read({"value": before}, "user.data")
+    data.value = Array()
+    with pytest.raises(UnsupportedValueError, match="Array"):
+        encode(written_by(handled, data, {"value": before}, baseline))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from types import UnionType
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DataT = TypeVar("DataT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_OF_NO_VALIDATION = frozenset({"default", "metadata", "serialization"})
+"""The keys of a schema of pydantic's core under which nothing validates."""
 
 
 class Written(NamedTuple):
@@ -189,6 +192,22 @@ def check_names(model: type[BaseModel], checked: set[type[BaseModel]]) -> None:
         for inner in _models_in(field.annotation):
             if inner not in checked:
                 check_names(inner, checked)
+
+
+def runs_code(schema: Any) -> bool:
+    """Whether a validation with this schema of pydantic's core runs code that may change the input."""
+    if isinstance(schema, list | tuple):
+        return any(map(runs_code, schema))
+    if not isinstance(schema, Mapping):
+        return False
+    kind = schema.get("type")
+    if isinstance(kind, str):  # otherwise these are fields, by their names
+        if kind.startswith("function-") or schema.get("custom_init") or schema.get("post_init"):
+            return True
+        if callable(schema.get("discriminator")):
+            return True
+        schema = {key: each for key, each in schema.items() if key not in _OF_NO_VALIDATION}
+    return any(map(runs_code, schema.values()))
 
 
 def _models_in(annotation: object) -> Iterator[type[BaseModel]]:

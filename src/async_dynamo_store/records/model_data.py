@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Generic, cast
 
 import orjson
@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
 
-from .data_model import ModelT, Written, check_names, default_at, stored_keys
+from .data_model import ModelT, Written, check_names, default_at, runs_code, stored_keys
 from .field_errors import field_errors, without_input
 from .members import Objects, objects_in
 from .merging import Merging, Values
@@ -57,8 +57,8 @@ class ModelData(Generic[ModelT]):
             clean = without_input(error)
         else:
             state = state_of(data, self._dump(data), like=stored)
-            # A validator may change the map itself.
-            is_held = text is not None and text == json_text(stored) and state.holds(stored)
+            is_unchanged = text is not None and (self._keeps_input or text == json_text(stored))
+            is_held = is_unchanged and state.holds(stored)
             return data, state._replace(stored=text, parts=None if is_held else self._parts(data, state))
         if not stored:
             raise UnreadableItemError(
@@ -83,7 +83,7 @@ class ModelData(Generic[ModelT]):
         return state if before and not before.parts else state._replace(parts=self._parts(data, state))
 
     def _parts(self, data: ModelT, state: ModelState) -> Parts:
-        set_values, _ = stored_form(self._dump(data, exclude_unset=True), like=state.values)
+        set_values = stored_form(self._dump(data, exclude_unset=True), like=state.values)
         return Parts(set_values, dict(objects_in(data, state.values)))
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
@@ -179,7 +179,7 @@ class ModelData(Generic[ModelT]):
 
     def _read_back(self, values: dict[str, Any]) -> dict[str, Any]:
         try:
-            return stored_form(self._dump(self._validate(self._as_stored(values))), values)[0]
+            return stored_form(self._dump(self._validate(self._as_stored(values))), values)
         except ValidationError as error:
             clean = without_input(error)
         where = ".".join(map(str, ("data", *clean.errors()[0]["loc"])))
@@ -192,12 +192,19 @@ class ModelData(Generic[ModelT]):
 
     def _reading(self, values: dict[str, Any], like: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return stored_form(self._dump(self._validate(self._as_stored(values))), like)[0]
+            return stored_form(self._dump(self._validate(self._as_stored(values))), like)
         except Exception:  # noqa: BLE001 - a validator may raise any exception for unexpected keys
             return None
 
     def _as_stored(self, values: dict[str, Any]) -> dict[str, Any]:
-        return cast("dict[str, Any]", as_null(values)) if self._empty_strings_as_null else copied(values)
+        if self._empty_strings_as_null:
+            return cast("dict[str, Any]", as_null(values))
+        return values if self._keeps_input else cast("dict[str, Any]", copied(values))
+
+    @cached_property
+    def _keeps_input(self) -> bool:
+        """Whether validators leave the validated map as it is. Not asked before a validation has built the schema."""
+        return not runs_code(self._model.__pydantic_core_schema__)
 
     def _validate(self, stored: dict[str, Any]) -> ModelT:
         # Not strict: a strict model would refuse dates, which are stored as text.

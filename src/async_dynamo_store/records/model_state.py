@@ -11,8 +11,10 @@ import orjson
 from pydantic import BaseModel, RootModel
 
 from .members import Objects
-from .storable import storable
-from .value_paths import picked
+from .storable import storable, storable_key
+from .value_paths import equal, picked
+
+_SCALARS = frozenset({str, int, bool, type(None)})
 
 
 class Parts(NamedTuple):
@@ -45,31 +47,28 @@ class ModelState(NamedTuple):
 
     def holds(self, stored: Mapping[str, Any]) -> bool:
         """Whether each stored member that the model knows is exactly as the model holds it, and no other is set."""
-        return all(
-            stored[key] == value if key in stored else key not in self.set_keys
-            for key, value in self.values.items()
-        )
+        known = self.values.keys() & stored.keys()
+        return self.set_keys <= known and all(equal(self.values[key], stored[key]) for key in known)
 
 
 def state_of(data: BaseModel, native: dict[Any, Any], like: Mapping[str, Any]) -> ModelState:
     """The state of a model that was dumped as `native`; `like` are the values that it most likely has."""
-    values, text = stored_form(native, like)
+    values = stored_form(native, like)
     names = _stored_names(type(data))
     set_keys = values.keys() if names is None else {names.get(name, name) for name in data.model_fields_set}
-    return ModelState(values, values.keys() & set_keys, text)
+    return ModelState(values, values.keys() & set_keys, json_text(values))
 
 
-def stored_form(native: dict[Any, Any], like: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
-    """Dumped values as they are stored, and their JSON text; members that equal those of `like` need no conversion."""
-    text = json_text(native)
-    if text is None:  # such values may refuse to be compared
-        values = storable(native)
-        return values, json_text(values)
-    values = {
-        key: value if key in like and like[key] == value else storable(value) for key, value in native.items()
+def stored_form(native: dict[Any, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """Dumped values as they are stored; what equals a stored value needs no conversion."""
+    if equal(native, like):
+        return native
+    return {
+        key if type(key) is str else storable_key(key): value
+        if key in like and equal(value, like[key])
+        else storable(value)
+        for key, value in native.items()
     }
-    is_converted = any(values[key] is not value for key, value in native.items())
-    return values, json_text(values) if is_converted else text
 
 
 def json_text(values: Any) -> bytes | None:
@@ -99,9 +98,10 @@ def _differing(one: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
 
 def _is_alike(one: Any, other: Any) -> bool:
     """Whether two values are equal and of the same types; == would treat True and 1 as equal."""
-    if one == other and (text := json_text(one)) is not None and text == json_text(other):
-        return True
-    return repr(one) == repr(other)
+    if type(one) in _SCALARS and type(one) is type(other):
+        return bool(one == other)
+    text = json_text(one)
+    return (text is not None and text == json_text(other) and one == other) or repr(one) == repr(other)
 
 
 @lru_cache(maxsize=1024)

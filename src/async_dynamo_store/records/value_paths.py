@@ -21,9 +21,17 @@ def picked(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if key in keys}
 
 
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal; what cannot be compared, such as an array of numpy, is not."""
+    try:
+        return bool(one == other)
+    except ValueError:
+        return False
+
+
 def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
     """The paths at which two values differ."""
-    if one == other:
+    if equal(one, other):
         return
     if isinstance(one, dict) and isinstance(other, dict):
         for key in one.keys() | other.keys():
@@ -40,7 +48,7 @@ def differing(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]
 
 def only_in(one: Any, other: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
     """The paths of map keys that exist in `one` but not in `other`."""
-    if one == other:
+    if equal(one, other):
         return
     if isinstance(one, dict) and isinstance(other, dict):
         for key, member in one.items():
