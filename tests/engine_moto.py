@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.moto_server.werkzeug_app import create_backend_app
-from werkzeug.serving import WSGIRequestHandler, run_simple
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 HOST = "127.0.0.1"
 
 
-class Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # with 1.0 each request is a connection
+class Handler(BaseHTTPRequestHandler):
+    """Keeps a connection open, as DynamoDB does; werkzeug's closes it after each request, and a new one takes as long."""
 
-    def send_header(self, keyword: str, value: str) -> None:
-        # moto names a server of its own; strict HTTP clients refuse an answer that names two.
-        if keyword != "Server" or not value.startswith("Werkzeug"):
-            super().send_header(keyword, value)
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    app = staticmethod(create_backend_app("dynamodb"))
+    one_at_a_time = threading.Lock()
 
-
-def main(port: int) -> None:
-    app, one_at_a_time = create_backend_app("dynamodb"), threading.Lock()
-
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        builder = EnvironBuilder(
+            method=self.command,
+            path=self.path,
+            base_url=f"http://{self.headers['Host']}",
+            headers=list(self.headers.items()),
+            data=self.rfile.read(length),
+        )
         # moto checks a condition and writes in two steps; as many threads write in between as there are.
-        with one_at_a_time:
-            return app(environ, start_response)
+        with self.one_at_a_time:
+            parts, status, headers = run_wsgi_app(self.app, builder.get_environ(), buffered=True)
+        body = b"".join(parts)
+        self.send_response_only(int(status.split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    run_simple(HOST, port, serve, threaded=True, request_handler=Handler)
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    Server((HOST, int(sys.argv[1])), Handler).serve_forever()
