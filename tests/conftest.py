@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
+import botocore.httpsession
 import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
@@ -217,6 +219,18 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def aws_descriptions_read_once() -> Iterator[None]:
     """Botocore reads the description of AWS's API anew for each session, which takes longer than most tests."""
     with descriptions_read_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_ca_bundle(tmp_path_factory: pytest.TempPathFactory, clean_environment: None) -> Iterator[None]:
+    """The engines speak plain HTTP, yet each client reads a bundle of authorities: one is read sooner than all."""
+    end = "-----END CERTIFICATE-----\n"
+    one = Path(botocore.httpsession.DEFAULT_CA_BUNDLE).read_text(encoding="utf-8").partition(end)[0] + end
+    bundle = tmp_path_factory.mktemp("ca") / "one.pem"
+    bundle.write_text(one, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_CA_BUNDLE", str(bundle))
         yield
 
 

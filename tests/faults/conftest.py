@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-import botocore.httpsession
 import botocore.retryhandler
 import pytest
 
@@ -15,18 +13,6 @@ from tests.faults.table import UsersTable, straight
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
-
-
-@pytest.fixture(scope="session", autouse=True)
-def small_ca_bundle(tmp_path_factory: pytest.TempPathFactory, clean_environment: None) -> Iterator[None]:
-    """The engines speak plain HTTP, yet each client reads a bundle of authorities: one is read sooner than all."""
-    end = "-----END CERTIFICATE-----\n"
-    one = Path(botocore.httpsession.DEFAULT_CA_BUNDLE).read_text(encoding="utf-8").partition(end)[0] + end
-    bundle = tmp_path_factory.mktemp("ca") / "one.pem"
-    bundle.write_text(one, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_CA_BUNDLE", str(bundle))
-        yield
 
 
 @pytest.fixture(autouse=True)
