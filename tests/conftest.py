@@ -145,8 +145,12 @@ def pytest_collection() -> Generator[None, object, object]:
         for module in walk_packages(async_dynamo_store.__path__, "async_dynamo_store."):
             with suppress(ImportError):  # of a framework that has an environment of its own
                 import_module(module.name)
-    with nothing_measured():
-        return (yield)
+    gc.disable()  # what is collected lives until the end
+    try:
+        with nothing_measured():
+            return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
