@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         relpath(TOOLS.parent, ROOT)
     )  # make takes no target with a space in it, as the folder's name may have
     folder.joinpath("licenses.md").write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    places = {"VENV": venv, "DIST": folder, "LICENSES": folder / "licenses.md"}
+    places = {"VENV": venv, "DIST": folder, "SHIPPED": folder / "shipped", "LICENSES": folder / "licenses.md"}
     variables = [f"{name}={path}" for name, path in places.items()]
     variables.append("ARGS=--no-validate")  # against the schema, which takes most of a minute
     run("make", f"--old-file={venv / 'dev.stamp'}", *variables, "sbom", "licenses", cwd=ROOT)
