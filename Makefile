@@ -67,6 +67,8 @@ sbom: $(SHIPPED)/shipped.stamp ## what a release brings, in CycloneDX, into dist
 
 licenses: $(SHIPPED)/shipped.stamp ## check the licenses of what is brought, and write docs/licenses.md again
 	$(VENV)/bin/pip-licenses --python $(SHIPPED)/bin/python --output-file $(SHIPPED)/licenses.md
+	@grep -q '^| aioboto3' $(SHIPPED)/licenses.md || \
+		{ echo "pip-licenses found nothing: it cannot read a path with a space, such as this checkout's" >&2; exit 1; }
 	@{ sed '/^|/d' docs/licenses.md; sed 's/  *|/ |/g; s/--*/-/g' $(SHIPPED)/licenses.md; } >$(SHIPPED)/page.md
 	@cp $(SHIPPED)/page.md "$(LICENSES)"
 
