@@ -452,7 +452,7 @@ async def test_what_could_not_be_opened_leaves_nothing_running(
 ) -> None:
     process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
     with pytest.raises(CredentialsError, match="took longer"):
-        async with opened({"table_name": "Users", "timeout_seconds": 0.3}):
+        async with opened({"table_name": "Users", "timeout_seconds": 2}):
             pass
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -477,7 +477,7 @@ async def test_a_store_that_could_not_be_opened_can_be_opened_later(
 
 async def test_an_apps_own_store_is_not_closed_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
-    store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 0.3})
+    store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 2})
     with pytest.raises(CredentialsError, match="took longer"):
         async with VoiceApp(store=store):
             pass
@@ -493,7 +493,7 @@ async def test_a_source_that_fails_when_nobody_waits_any_more(
         f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\nraise SystemExit(1)"
     )
     process(script)(Machine(tmp_path, monkeypatch, ""))
-    store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 0.3})
+    store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 2})
     with pytest.raises(CredentialsError, match="took longer"):
         await store.open()
     (connection,) = store._client._connections.values()
