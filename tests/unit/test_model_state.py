@@ -27,9 +27,9 @@ from pydantic import (
 from async_dynamo_store.errors import UnsupportedValueError
 from async_dynamo_store.records.data_model import runs_code
 from async_dynamo_store.records.model_data import ModelData
-from async_dynamo_store.wire.codec import decode, encode
+from async_dynamo_store.wire.codec import encode
 from tests.case_ids import case_id
-from tests.unit.test_data_model import Colour, written_by
+from tests.unit.test_data_model import Colour, through_the_wire, written_by
 
 DAY = date(2026, 11, 27)
 
@@ -129,11 +129,6 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-def of_a_table(values: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = decode(encode(values))
-    return result
-
-
 @given(stored(INNER) | stored(WHOLE), st.lists(STEPS, max_size=4), st.lists(STEPS, max_size=2))
 def test_two_saves_write_what_they_write_with_all_parts(
     before: dict[str, Any], first: list[Step], second: list[Step]
@@ -141,14 +136,14 @@ def test_two_saves_write_what_they_write_with_all_parts(
     handled = ModelData(Outer)
     quick: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for is_quick, results in quick.items():
-        data, baseline = handled.read(of_a_table(before), "user.data")
+        data, baseline = handled.read(through_the_wire(before), "user.data")
         if not is_quick:
             baseline = handled.baseline(data)
-        table = of_a_table(before)
+        table = through_the_wire(before)
         for steps in (first, second):
             for step in steps:
                 step(data)
-            table = of_a_table(written_by(handled, data, table, baseline))
+            table = through_the_wire(written_by(handled, data, table, baseline))
             baseline = handled.baseline(data, baseline)
             results.append(table)
     assert list(map(encode, quick[True])) == list(map(encode, quick[False]))
@@ -175,11 +170,11 @@ NAMED = {"a": 1, "b": None}
 )
 def test_what_is_held_as_it_is_stored(before: dict[str, Any], is_held: bool) -> None:
     handled = ModelData(Outer)
-    data, baseline = handled.read(of_a_table(before), "user.data")
+    data, baseline = handled.read(through_the_wire(before), "user.data")
     assert (baseline.parts is None) == is_held
     data.number += 5
     data.named.a = 8
-    written = written_by(handled, data, of_a_table(before), baseline)
+    written = written_by(handled, data, through_the_wire(before), baseline)
     assert written == before | {
         "number": data.number,
         "named": before.get("named", NAMED) | {"a": 8},
@@ -243,9 +238,9 @@ def test_what_is_written_of_a_changed_member(
     model: type[BaseModel], before: dict[str, Any], handler: Callable[[Any], object], after: dict[str, Any]
 ) -> None:
     handled: ModelData[Any] = ModelData(model)
-    data, baseline = handled.read(of_a_table(before), "user.data")
+    data, baseline = handled.read(through_the_wire(before), "user.data")
     handler(data)
-    assert encode(written_by(handled, data, of_a_table(before), baseline)) == encode(after)
+    assert encode(written_by(handled, data, through_the_wire(before), baseline)) == encode(after)
 
 
 @pytest.mark.parametrize(
@@ -262,9 +257,9 @@ def test_not_a_number_is_a_change_that_dynamodb_cannot_keep(
     model: type[BaseModel], name: str, before: dict[str, Any]
 ) -> None:
     handled: ModelData[Any] = ModelData(model)
-    data, baseline = handled.read(of_a_table(before), "user.data")
+    data, baseline = handled.read(through_the_wire(before), "user.data")
     setattr(data, name, float("nan"))
-    assert repr(written_by(handled, data, of_a_table(before), baseline)[name]) == "nan"
+    assert repr(written_by(handled, data, through_the_wire(before), baseline)[name]) == "nan"
 
 
 class AfterInit(BaseModel):
@@ -322,10 +317,10 @@ def test_what_a_model_adds_when_it_is_made_is_written_with_the_next_change(
     model: type[BaseModel], before: dict[str, Any]
 ) -> None:
     handled: ModelData[Any] = ModelData(model)
-    data, baseline = handled.read(of_a_table(before), "user.data")
-    assert written_by(handled, data, of_a_table(before), baseline) == before
+    data, baseline = handled.read(through_the_wire(before), "user.data")
+    assert written_by(handled, data, through_the_wire(before), baseline) == before
     data.value.append(9)
-    assert written_by(handled, data, of_a_table(before), baseline) == {"value": [5, 1, 9]}
+    assert written_by(handled, data, through_the_wire(before), baseline) == {"value": [5, 1, 9]}
 
 
 class Array:

@@ -103,8 +103,8 @@ def stored_keys(annotation: Any, keys: DataKeys) -> DataKeys:
     """A path through a type, with each field replaced by the alias under which it is stored."""
     stored: DataKeys = ()
     for key in keys:
-        aliases = (_stored_name(option, key) for option in _options(annotation))
-        alias = next((alias for alias in aliases if alias is not None), key)
+        names = (_stored_name(option, key) for option in _options(annotation))
+        alias = next((alias for alias in names if alias is not None), key)
         annotation = type_at(annotation, (alias,))
         stored = (*stored, alias)
     return stored
@@ -136,16 +136,16 @@ def _inside(option: Any, key: str | int) -> Any:
 
 
 def _field(option: Any, alias: str | int) -> FieldInfo | None:
-    names = (name for name, stored in _aliases(option).items() if alias == stored)
+    names = (name for name, stored in aliases(option).items() if alias == stored)
     return next((option.model_fields[name] for name in names), None)
 
 
 def _stored_name(option: Any, key: str | int) -> str | int | None:
-    aliases = _aliases(option)
-    return key if key in aliases.values() else aliases.get(key)
+    names = aliases(option)
+    return key if key in names.values() else names.get(key)
 
 
-def _aliases(option: Any) -> dict[str | int, str]:
+def aliases(option: Any) -> dict[str | int, str]:
     """The stored alias of each field of a model, by field name; empty for any other type."""
     if not isinstance(option, type) or not issubclass(option, BaseModel):
         return {}

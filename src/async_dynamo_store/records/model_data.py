@@ -20,7 +20,7 @@ from .model_state import ModelState, Parts, changed, json_text, state_of, stored
 from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
 from .storable import copied, storable
-from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, picked, without
+from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, others, picked, without
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -243,8 +243,7 @@ def _with_members(
     loaded, now = (picked(each, keys) for each in values)
     before, after = (each.of(keys) for each in parts)
     merging = Merging(picked(stored, keys), loaded, before.objects, after.objects)
-    others = {key: value for key, value in stored.items() if key not in keys}
-    return others | merging.merged(Values(now, after.set_values, data))
+    return others(stored, keys) | merging.merged(Values(now, after.set_values, data))
 
 
 def _is_shared(keys: AbstractSet[str], before: Objects, now: Objects) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import BaseModel, RootModel
 
+from .data_model import aliases
 from .members import Objects
 from .storable import storable, storable_key
 from .value_paths import equal, picked
@@ -105,8 +106,8 @@ def _is_alike(one: Any, other: Any) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _stored_names(model: type[BaseModel]) -> dict[str, str] | None:
+def _stored_names(model: type[BaseModel]) -> dict[str | int, str] | None:
     """The stored key of each field; None if a serializer makes the keys."""
     if issubclass(model, RootModel) or model.__pydantic_decorators__.model_serializers:
         return None
-    return {name: field.serialization_alias or name for name, field in model.model_fields.items()}
+    return aliases(model)

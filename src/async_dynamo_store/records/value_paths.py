@@ -21,6 +21,11 @@ def picked(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if key in keys}
 
 
+def others(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:
+    """The members of a map under all other keys than these."""
+    return {key: value for key, value in members.items() if key not in keys}
+
+
 def equal(one: Any, other: Any) -> bool:
     """Whether two values are equal; what cannot be compared, such as an array of numpy, is not."""
     try:
