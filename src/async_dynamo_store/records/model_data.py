@@ -228,8 +228,8 @@ def _replaced(
     stored: dict[str, Any], keys: AbstractSet[str], changes: AbstractSet[str], values: dict[str, Any]
 ) -> dict[str, Any]:
     """A stored map with these members replaced by the model's values, or removed; `changes` may be new in it."""
-    others = {key: value for key, value in stored.items() if key not in keys}
-    return others | {key: values[key] for key in keys if key in values and (key in stored or key in changes)}
+    replaced = {key: values[key] for key in keys if key in values and (key in stored or key in changes)}
+    return others(stored, keys) | replaced
 
 
 def _with_members(
