@@ -657,6 +657,8 @@ class TestPrints:
             (None, math.nan),
             (None, math.inf),
             ([None, 1], [math.nan, 1]),
+            ([None, {"a": (None,)}], [None, {"a": (math.inf,)}]),
+            ([None], [Enum("Empty", {"NOTHING": None}).NOTHING]),
             ("null", None),
             ("1", 1),
             ("", '","y":"'),
@@ -682,8 +684,14 @@ class TestPrints:
         assert "x" in looked_at(data(x=before), data())
         assert "x" in looked_at(data(), data(x=before))
 
+    @pytest.mark.parametrize("beside", [1, b"1"], ids=repr)
+    def test_nulls_inside_are_not_looked_at_again(self, beside: Any) -> None:
+        messages = [{"text": "null", "calls": None, "score": 0.5}, {"calls": (None, True, "x")}]
+        data = {"messages": messages, "none": None, "beside": beside}
+        assert looked_at(data, deepcopy(data)) <= {"beside"}
+
     def test_what_stands_beside_a_change_is_not_looked_at(self) -> None:
-        data: dict[str, Any] = {"a": 1, "none": None, "b": {"c": [1, 2]}, "x": 1, "d": "text", "e": True}
+        data: dict[str, Any] = {"a": 1, "none": None, "b": {"c": [1, None]}, "x": 1, "d": "text", "e": True}
         for x in (2, "1", [1], None):
             assert looked_at(data, data | {"x": x}) == {"x"}
         for odd in (Decimal(1), {1}, b"1"):

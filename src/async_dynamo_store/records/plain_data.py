@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from .paths import DataKeys
 _AS_PLAIN_JSON = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+_NEVER_NULL_OR_NONE = frozenset({str, int, bool, type(None)})
 
 
 class Prints(NamedTuple):
@@ -67,12 +69,10 @@ class PlainData:
 
     def _changed(self, data: dict[str, Any], baseline: Prints, now: Prints) -> set[Any]:
         """The keys that have changed or have to be compared."""
-        # NaN is also written as null in JSON.
-        nulls = sum(value is None for value in data.values())
-        is_exact = baseline.is_whole and now.is_whole and now.text.count(b"null") == nulls
+        is_exact = baseline.is_whole and now.is_whole and _has_exact_nulls(data, now.text)
         if now.text == baseline.text and is_exact:
             return set()
-        changed = set(baseline.keys).difference(data)
+        changed = set() if baseline.keys == now.keys else set(baseline.keys).difference(data)
         if not is_exact:
             changed.update(key for key, value in data.items() if not _is_exact(key, value))
         begin, is_same = 1, True
@@ -102,4 +102,23 @@ def _member_text(key: Any, value: Any) -> bytes | None:
 def _is_exact(key: Any, value: Any) -> bool:
     """Whether the JSON text of a member identifies its value."""
     text = _member_text(key, value)
-    return text is not None and (value is None or b"null" not in text)
+    return text is not None and _has_exact_nulls(value, text)
+
+
+def _has_exact_nulls(value: Any, text: bytes) -> bool:
+    """Whether each null in the JSON text of a value is None: NaN and infinity are written as null, too."""
+    nulls = text.count(b"null")
+    if not nulls:
+        return True
+    # A walk through all values is rarely needed: most have no None inside.
+    is_counted = type(value) is dict and nulls == sum(member is None for member in value.values())
+    return is_counted or _has_only_none_as_null(value)
+
+
+def _has_only_none_as_null(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_has_only_none_as_null, value.values()))
+    if kind is list or kind is tuple:
+        return all(map(_has_only_none_as_null, value))
+    return math.isfinite(value) if kind is float else kind in _NEVER_NULL_OR_NONE

@@ -2,103 +2,113 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import orjson
 
 if TYPE_CHECKING:
-    from .values import Item, ItemPath
+    from .values import AttributeValue, Item, ItemPath
+
+_LARGE = 16
+"""Values in a member that is worth a JSON text of its own."""
 
 
 class Snapshot:
-    """An item in wire form. Packed, it is JSON text: one for each member of the map at `path`, and one for the rest.
+    """An item in wire form. Packed, the large members of the map at `path` are JSON texts.
 
-    A packed item needs little memory during a turn and little work from Python's garbage collector. A change to a few
-    members of the map unpacks only those.
+    A packed item gives Python's garbage collector little to look at during a turn: texts, and dicts of scalars, which
+    it does not track. A change to a few members unpacks only those.
     """
 
-    __slots__ = ("_item", "_members", "_part", "_path", "_rest", "_unpacked")
+    __slots__ = ("_item", "_path", "_rest", "_size", "_texts", "_unpacked")
 
-    def __init__(self, item: Item | None, path: ItemPath = ()) -> None:
+    def __init__(self, item: Item, path: ItemPath = ()) -> None:
         self._item = item
         self._path = path
-        self._rest = b""
-        self._members: dict[str, bytes] = {}
-        self._part: Item | None = None
+        self._rest: Item | None = None
+        self._texts: dict[str, bytes] = {}
+        self._unpacked: set[str] = set()
+        self._size = 0
 
     @property
     def item(self) -> Item:
         """The whole item."""
-        if self._item is None:
-            self._item = self.part(self._members)
-        return self._item
+        return self.part(self._texts)
 
     def part(self, keys: Iterable[str]) -> Item:
         """The item with at least these members of the map, where they exist; they stay unpacked until `pack`."""
-        if self._item is not None:
-            return self._item
-        part = self._part
-        if part is None:
-            part, self._unpacked = cast("Item", orjson.loads(self._rest)), set[str]()
-        texts, unpacked = self._members, self._unpacked
+        texts, unpacked = self._texts, self._unpacked
         missing = [key for key in keys if key in texts and key not in unpacked]
-        self._part = _with_members(part, self._path, {key: orjson.loads(texts[key]) for key in missing})
-        unpacked.update(missing)
-        return self._part
+        if missing:
+            members = {key: orjson.loads(texts[key]) for key in missing}
+            self._item = _with_members(self._item, self._path, members)
+            unpacked.update(missing)
+        return self._item
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
-        """A snapshot in which `part` replaces `self.part(keys)`."""
-        rest, members = _parted(part, self._path)
-        kept = {key: text for key, text in self._members.items() if key not in keys and key not in members}
-        made = Snapshot(None, self._path)
-        if made._pack(rest, members):
-            made._members.update(kept)
-        else:
-            unpacked = {key: orjson.loads(text) for key, text in kept.items()}
-            made._item = _with_members(rest, self._path, unpacked | members)
+        """A packed snapshot in which `part` replaces `self.part(keys)`."""
+        made = Snapshot(part, self._path)
+        made.pack()
+        kept = {key: text for key, text in self._texts.items() if key not in keys}
+        made._texts = kept | made._texts
         return made
 
     def pack(self) -> None:
-        """Replace the wire form by JSON text; an item that contains bytes has no JSON text and is left as it is."""
-        if self._rest or self._pack(*_parted(self.item, self._path)):
-            self._item = self._part = None
+        """Replace the large members by JSON texts; those that contain bytes have none and stay."""
+        if self._rest is None:
+            self._texts = _texts_of(self._item, self._path)
+            self._rest = _without(self._item, self._path, self._texts) if self._texts else self._item
+        self._item = self._rest
+        self._unpacked.clear()
 
     @property
-    def size(self) -> float:
-        """The bytes of the JSON texts, an upper bound of what DynamoDB counts; infinite for an unpacked item."""
-        if not self._rest:
-            return math.inf
-        names = len("".join(self._members).encode())
-        return len(self._rest) + names + sum(map(len, self._members.values()))
-
-    def _pack(self, rest: Item, members: Item) -> bool:
-        try:
-            self._members = {key: orjson.dumps(member) for key, member in members.items()}
-            self._rest = orjson.dumps(rest)
-        except TypeError:
-            self._members = {}
-            return False
-        return True
+    def size(self) -> int:
+        """The bytes of a packed item as JSON, an upper bound of what DynamoDB counts."""
+        if not self._size:
+            names = len("".join(self._texts).encode())
+            rest = len(orjson.dumps(self._rest, default=bytes.hex))
+            self._size = rest + names + sum(map(len, self._texts.values()))
+        return self._size
 
 
-def _parted(item: Item, path: ItemPath) -> tuple[Item, Item]:
-    """The item with an empty map at the path, and the members of that map."""
+def _texts_of(item: Item, path: ItemPath) -> dict[str, bytes]:
+    """The large members of the map at the path, as JSON texts."""
+    for key in path:
+        item = item.get(str(key), {}).get("M", {})
+    texts: dict[str, bytes] = {}
+    for key, value in item.items():
+        if ("M" in value or "L" in value) and _is_large(value):
+            try:
+                texts[key] = orjson.dumps(value)
+            except TypeError:
+                continue
+    return texts
+
+
+def _is_large(value: AttributeValue) -> bool:
+    """Whether a value contains at least `_LARGE` values, at any depth."""
+    left, values = _LARGE, [value]
+    while values:
+        value = values.pop()
+        members = value["M"].values() if "M" in value else value.get("L", ())
+        left -= len(members)
+        if left <= 0:
+            return True
+        values += members
+    return False
+
+
+def _without(item: Item, path: ItemPath, keys: Collection[str]) -> Item:
+    """The item without these members of the map at the path."""
     if not path:
-        return {}, item
+        return {key: value for key, value in item.items() if key not in keys}
     key = str(path[0])
-    inside = item.get(key)
-    if inside is None or "M" not in inside:
-        return item, {}
-    rest, members = _parted(inside["M"], path[1:])
-    return {**item, key: {"M": rest}}, members
+    return {**item, key: {"M": _without(item[key]["M"], path[1:], keys)}}
 
 
 def _with_members(item: Item, path: ItemPath, members: Item) -> Item:
     """The item with these members added to the map at the path; a missing map is created."""
-    if not members:
-        return item
     if not path:
         return {**item, **members}
     key = str(path[0])

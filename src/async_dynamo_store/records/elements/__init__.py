@@ -117,7 +117,7 @@ class Elements(Generic[DataT]):
                 increments=loaded.increments.copy(),
                 new_turns=len(loaded.new_turns),
             )
-        if not changes and loaded.snapshot:
+        if not changes and loaded.snapshot and self.expiry.path:
             changes += self.expiry.changes(loaded.part(()), now)
         return PendingSave(changes, is_refresh=True) if changes else None
 
