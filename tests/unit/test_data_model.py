@@ -60,6 +60,10 @@ class Colour(StrEnum):
     RED = "red"
 
 
+class Nothing(Enum):
+    AT_ALL = None
+
+
 class Size(Enum):
     BIG = "L"
 
@@ -658,7 +662,7 @@ class TestPrints:
             (None, math.inf),
             ([None, 1], [math.nan, 1]),
             ([None, {"a": (None,)}], [None, {"a": (math.inf,)}]),
-            ([None], [Enum("Empty", {"NOTHING": None}).NOTHING]),
+            ([None], [Nothing.AT_ALL]),
             ("null", None),
             ("1", 1),
             ("", '","y":"'),

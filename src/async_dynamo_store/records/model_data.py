@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Generic, cast
 
-import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from async_dynamo_store.errors import UnreadableItemError, UnsupportedValueError
@@ -16,9 +15,10 @@ from .data_model import ModelT, Written, check_names, default_at, runs_code, sto
 from .field_errors import field_errors, without_input
 from .members import Objects, objects_in
 from .merging import Merging, Values
-from .model_state import ModelState, Parts, changed, json_text, state_of, stored_form
+from .model_state import ModelState, Parts, changed, state_of, stored_form, stored_names
 from .nulls import as_null, with_empty_strings
 from .paths import DataKeys
+from .prints import prints_of
 from .storable import copied, storable
 from .value_paths import ValuePath, culprits, differing, found, is_within, only_in, others, picked, without
 
@@ -32,9 +32,10 @@ class ModelData(Generic[ModelT]):
     has set is not written. Raises TypeError for a model that reads a field under another name than it writes.
 
     The validators run once per load. They run once more per save with changes, to check that the new data can be
-    loaded: twice if they change values, three times if they are not pure functions. A save drops keys of older data
-    that validators still read: with n keys unknown to the model, this takes up to log2(n) + 2 runs for each dropped
-    key, and 5 more. A null that is read as an empty string takes one more run each time.
+    loaded: on the changed fields alone if no validator is a function, twice if validators change values, three times
+    if they are not pure functions. A save drops keys of older data that validators still read: with n keys unknown to
+    the model, this takes up to log2(n) + 2 runs for each dropped key, and 5 more. A null that is read as an empty
+    string takes one more run each time.
     """
 
     def __init__(self, model: type[ModelT], *, empty_strings_as_null: bool = False) -> None:
@@ -50,16 +51,16 @@ class ModelData(Generic[ModelT]):
         A null is read as an empty string if the model does not accept None. Raises `UnreadableItemError` with
         pydantic's field errors (without values); for a new user, if the model has fields without a default.
         """
-        text = json_text(stored)
+        prints = prints_of(stored)
         try:
             data = self._validate(stored)
         except ValidationError as error:
             clean = without_input(error)
         else:
             state = state_of(data, self._dump(data), like=stored)
-            is_unchanged = text is not None and (self._keeps_input or text == json_text(stored))
+            is_unchanged = prints.is_whole and (self._keeps_input or prints == prints_of(stored))
             is_held = is_unchanged and state.holds(stored)
-            return data, state._replace(stored=text, parts=None if is_held else self._parts(data, state))
+            return data, state._replace(stored=prints, parts=None if is_held else self._parts(data, state))
         if not stored:
             raise UnreadableItemError(
                 f"{self._model.__qualname__} cannot be created without values ({field_errors(clean)}), and nothing is"
@@ -117,34 +118,70 @@ class ModelData(Generic[ModelT]):
         keys = counted | changes
         if not keys:
             return Written({}, keys)
-        kept = None if baseline.stored is None else orjson.loads(baseline.stored)
         before, after = baseline.parts, now.parts
-        may_differ: AbstractSet[str] | None
         if before is None or after is None:
-            kept = stored() if kept is None else kept
-            may_differ = keys
-            written = _replaced(kept, keys, changes, now.values)
-            known = baseline.values.keys() | now.values.keys()
-            with_defaults = partial(_replaced, kept, known, known, now.values)
-        else:
+            return self._write_held(data, cache(stored), (baseline, now), (keys, changes))
+        kept = baseline.stored and baseline.stored.members()
 
-            def merged(set_values: dict[str, Any]) -> dict[str, Any]:
-                merging = Merging(stored(), baseline.values, before.objects, after.objects)
-                return merging.merged(Values(now.values, set_values, data))
+        def merged(set_values: dict[str, Any]) -> dict[str, Any]:
+            merging = Merging(stored(), baseline.values, before.objects, after.objects)
+            return merging.merged(Values(now.values, set_values, data))
 
-            if (
-                kept is not None
-                and picked(kept, baseline.values.keys()) == before.set_values
-                and not _is_shared(keys, before.objects, after.objects)
-            ):
-                may_differ = keys
-                written = _with_members(data, kept, keys, (baseline.values, now.values), (before, after))
-            else:
-                may_differ = None
-                written = merged(after.set_values)
-            with_defaults = partial(merged, now.values)
-        readable = self._readable(written, now.values, with_defaults)
-        return Written(readable, may_differ if readable is written else None)
+        if (
+            kept is not None
+            and picked(kept, baseline.values.keys()) == before.set_values
+            and not _is_shared(keys, before.objects, after.objects)
+        ):
+            written = _with_members(data, kept, keys, (baseline.values, now.values), (before, after))
+            if self._fits(data, picked(written, keys)):
+                return Written(written, keys)
+            readable = self._readable(written, now.values, partial(merged, now.values))
+            return Written(readable, keys if readable is written else None)
+        return Written(
+            self._readable(merged(after.set_values), now.values, partial(merged, now.values)), None
+        )
+
+    def _write_held(
+        self,
+        data: ModelT,
+        stored: Callable[[], dict[str, Any]],
+        states: tuple[ModelState, ModelState],
+        keys_and_changes: tuple[AbstractSet[str], AbstractSet[str]],
+    ) -> Written:
+        """The values of a model that holds each stored member that it knows as it is stored."""
+        (before, now), (keys, changes) = states, keys_and_changes
+        names = before.stored.keys if before.stored else stored()
+        members = {
+            key: now.values[key] for key in keys if key in now.values and (key in names or key in changes)
+        }
+        if self._fits(data, members):
+            return Written(members, keys)
+        kept = (before.stored and before.stored.members()) or stored()
+        written = others(kept, keys) | members
+        with_defaults = others(kept, before.values.keys()) | now.values
+        readable = self._readable(written, now.values, lambda: with_defaults)
+        return Written(readable, keys if readable is written else None)
+
+    def _fits(self, data: ModelT, members: dict[str, Any]) -> bool:
+        """Whether these members can be read back, as far as each of them alone shows it."""
+        names = self._independent_fields
+        if not members.keys() <= names.keys():
+            return False
+        read = data.model_copy()
+        try:
+            for key, value in members.items():
+                read.__pydantic_validator__.validate_assignment(read, names[key], value, strict=False)
+        except ValidationError:
+            return False
+        return True
+
+    @cached_property
+    def _independent_fields(self) -> dict[str, str]:
+        """The name of each field by its stored key; empty if what is read of a field depends on more than its value."""
+        names = stored_names(self._model)
+        if names is None or self._empty_strings_as_null or not self._keeps_input:
+            return {}
+        return {stored: str(name) for name, stored in names.items()}
 
     def _readable(
         self, written: dict[str, Any], values: dict[str, Any], with_defaults: Callable[[], dict[str, Any]]
@@ -222,14 +259,6 @@ class ModelData(Generic[ModelT]):
     def _dump(self, data: ModelT, *, exclude_unset: bool = False) -> dict[Any, Any]:
         # Pydantic's warnings would quote user data; `write` refuses invalid values itself.
         return data.model_dump(by_alias=True, exclude_unset=exclude_unset, round_trip=True, warnings=False)
-
-
-def _replaced(
-    stored: dict[str, Any], keys: AbstractSet[str], changes: AbstractSet[str], values: dict[str, Any]
-) -> dict[str, Any]:
-    """A stored map with these members replaced by the model's values, or removed; `changes` may be new in it."""
-    replaced = {key: values[key] for key in keys if key in values and (key in stored or key in changes)}
-    return others(stored, keys) | replaced
 
 
 def _with_members(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, RootModel
 
 from .data_model import aliases
 from .members import Objects
+from .prints import Prints, changed_keys, prints_of
 from .storable import storable, storable_key
 from .value_paths import equal, picked
 
@@ -36,14 +37,14 @@ class Parts(NamedTuple):
 class ModelState(NamedTuple):
     """All values of a model, as they are stored, and the keys of the explicitly set ones.
 
-    `text` is the values' JSON text, `stored` that of the stored map that was loaded; each is None if JSON cannot
-    represent it. `parts` is None if the model holds each stored member that it knows exactly as it is stored.
+    `prints` are those of the values, `stored` those of the stored map that was loaded. `parts` is None if the model
+    holds each stored member that it knows exactly as it is stored.
     """
 
     values: dict[str, Any]
     set_keys: AbstractSet[str]
-    text: bytes | None
-    stored: bytes | None = None
+    prints: Prints
+    stored: Prints | None = None
     parts: Parts | None = None
 
     def holds(self, stored: Mapping[str, Any]) -> bool:
@@ -55,9 +56,9 @@ class ModelState(NamedTuple):
 def state_of(data: BaseModel, native: dict[Any, Any], like: Mapping[str, Any]) -> ModelState:
     """The state of a model that was dumped as `native`; `like` are the values that it most likely has."""
     values = stored_form(native, like)
-    names = _stored_names(type(data))
+    names = stored_names(type(data))
     set_keys = values.keys() if names is None else {names.get(name, name) for name in data.model_fields_set}
-    return ModelState(values, values.keys() & set_keys, json_text(values))
+    return ModelState(values, values.keys() & set_keys, prints_of(values))
 
 
 def stored_form(native: dict[Any, Any], like: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,9 +83,8 @@ def json_text(values: Any) -> bytes | None:
 
 def changed(before: ModelState, now: ModelState) -> Iterator[str]:
     """The keys whose value differs, or is set in only one of the states."""
-    # NaN has the text of null
-    if before.text is None or before.text != now.text or before.values != now.values:
-        yield from _differing(before.values, now.values)
+    keys = changed_keys(now.values, before.prints, now.prints)
+    yield from _differing(picked(before.values, keys), picked(now.values, keys))
     if before.parts and now.parts:
         yield from _differing(before.parts.set_values, now.parts.set_values)
     else:
@@ -106,7 +106,7 @@ def _is_alike(one: Any, other: Any) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _stored_names(model: type[BaseModel]) -> dict[str | int, str] | None:
+def stored_names(model: type[BaseModel]) -> dict[str | int, str] | None:
     """The stored key of each field; None if a serializer makes the keys."""
     if issubclass(model, RootModel) or model.__pydantic_decorators__.model_serializers:
         return None
