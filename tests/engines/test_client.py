@@ -134,7 +134,7 @@ async def test_a_client_that_is_long_in_the_making(config: dict[str, Any]) -> No
     session = CountingSession()
     session.may_open.clear()
     store = AsyncDynamoStore(config | {"timeout_seconds": 0.3}, session=session)
-    with pytest.raises(UnavailableError, match=r"within timeout_seconds=0\.3"):
+    with pytest.raises(UnavailableError, match="Creating the AWS client took longer"):
         await store.load("u1")
     opening = asyncio.create_task(store.open())
     await asyncio.wait([opening], timeout=0.5)
