@@ -30,6 +30,7 @@ from async_dynamo_store import (
 from async_dynamo_store.dynamodb.credentials import _frames
 from async_dynamo_store.integrations.asgi_messages import StoreLifetime
 from tests.engines.canned import canned, ok
+from tests.waiting import comes_true, reached
 
 PRIVATE = "private/words+of+a+secret"
 FAR, PAST = "2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z"
@@ -517,8 +518,7 @@ async def test_a_store_that_could_not_be_opened_can_be_opened_later(
         aws = {name: aws_config[name] for name in ("region", "endpoint_url")}
         store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 30, "aws_config": aws})
         opening = asyncio.create_task(store.__aenter__())
-        while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(0.01)
+        await reached(comes_true(lambda: waits_for_a_process(store)), opening)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
@@ -580,8 +580,7 @@ async def test_closing_does_not_wait_for_it(
     process(script)(Machine(tmp_path, monkeypatch, ""))
     store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 50})
     opening = asyncio.create_task(store.open())
-    while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
-        await asyncio.sleep(0.01)
+    await reached(comes_true(lambda: waits_for_a_process(store)), opening)
     await asyncio.wait_for(getattr(store, close)(), 4)
     with pytest.raises(kind):
         await opening
@@ -598,15 +597,15 @@ async def test_a_refresh_that_takes_too_long_is_no_silence_of_dynamodb(
 
 
 async def test_disconnecting_says_so_to_those_who_wait() -> None:
-    reached = asyncio.Event()
+    asked = asyncio.Event()
 
     def silent(_: str) -> None:
-        reached.set()
+        asked.set()
 
     async with canned(silent) as aws_config:
         store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 20, "aws_config": aws_config})
         loading = asyncio.create_task(store.load("u1"))
-        await reached.wait()
+        await reached(asked, loading)
         await store.disconnect()
         with pytest.raises(UnavailableError, match=r"disconnect\(\) closed the client"):
             await loading
