@@ -19,6 +19,7 @@ def _named(value: object) -> object:
     return value
 
 
+# Each base has a `model_config` of its own type; this class sets its own.
 class DynamoDbSettings(BaseSettings, DynamoDbConfig):  # pyright: ignore[reportIncompatibleVariableOverride]
     """`DynamoDbConfig` read from the environment and `.env`: prefix `VOICE_DB_`, nested fields after `__`.
 

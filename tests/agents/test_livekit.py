@@ -23,6 +23,7 @@ from async_dynamo_store import AsyncDynamoStore, UserRecord
 from async_dynamo_store.integrations.livekit import LiveKitCall, caller_of
 from tests.agents.scripted_llm import Line, ScriptedLLM
 from tests.faults.proxy import Fault, FaultProxy
+from tests.waiting import reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -135,7 +136,7 @@ async def test_nothing_waits_for_dynamodb(
         async with talking(call, ["one", "two", "three"]) as (session, _):
             for number in range(3):
                 await session.run(user_input=str(number))
-            await held.reached.wait()
+            await reached(held.reached, asyncio.create_task(call.recorder.flush()))
             assert await store.conversation("+431", "room 1").messages() == []
             held.release()
         assert told(await store.conversation("+431", "room 1").messages()) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from async_dynamo_store import AsyncDynamoStore
 from async_dynamo_store.integrations.pipecat import ConversationProcessor, PipecatCall, caller_of
 from tests.faults.proxy import Fault, FaultProxy
+from tests.waiting import reached
 
 pytestmark = pytest.mark.one_engine
 
@@ -186,7 +188,7 @@ async def test_nothing_waits_for_dynamodb(
         call = await PipecatCall.begin(slow, "+431", "call 1")
         held = proxy.fail("PutItem", Fault.slow_request)
         await Talk(call, ["one", "two"], with_processor=False).hear("1", "2")
-        await held.reached.wait()
+        await reached(held.reached, asyncio.create_task(call.recorder.flush()))
         assert await store.conversation("+431", "call 1").messages() == []
         held.release()
         await call.aclose()

@@ -22,6 +22,7 @@ from async_dynamo_store.voice.requests import parse_request
 from tests.asgi import pki
 from tests.asgi.amazon import Amazon
 from tests.unit.requests.sample import sample
+from tests.waiting import reached
 
 SKILL = "amzn1.ask.skill.MINE"
 PATH = "/echo.api/echo-api-cert-14-ats.pem"
@@ -269,7 +270,7 @@ async def test_one_who_no_longer_waits_does_not_end_the_download(
 ) -> None:
     first = asyncio.create_task(verify(verifier, signed(alexa_request())))
     second = asyncio.create_task(verify(verifier, signed(alexa_request())))
-    await amazon.has_been_asked.wait()
+    await reached(amazon.has_been_asked, first, second)
     first.cancel()
     await second
     assert first.cancelled()
@@ -294,7 +295,10 @@ async def test_a_download_of_another_event_loop_is_not_waited_for(
         waiting = asyncio.create_task(verify(verifier, signed(alexa_request())))
         await asyncio.sleep(0)
         (download,) = verifier._downloads.values()
+        waiting.add_done_callback(lambda _: enough.set())
         await asyncio.to_thread(enough.wait)
+        if waiting.done():
+            waiting.result()  # raises why it failed
         download.cancel()
         await asyncio.wait([waiting])
         await amazon.no_client_is_connected()
@@ -302,7 +306,7 @@ async def test_a_download_of_another_event_loop_is_not_waited_for(
     chain, amazon.files[PATH] = amazon.files[PATH], None
     other = asyncio.create_task(asyncio.to_thread(asyncio.run, wait()))
     try:
-        await amazon.has_been_asked.wait()
+        await reached(amazon.has_been_asked, other)
         amazon.files[PATH] = chain
         await verify(verifier, signed(alexa_request()))
     finally:

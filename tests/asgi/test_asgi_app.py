@@ -30,6 +30,7 @@ from tests.asgi.apps import counting_skill
 from tests.asgi.conftest import LEFT, Connection, body, client, http_scope
 from tests.faults.proxy import Fault, FaultProxy
 from tests.unit.requests.sample import OWN_SAMPLES, sample
+from tests.waiting import reached
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -420,7 +421,7 @@ async def test_the_lifespan_opens_and_closes_the_store_as_often_as_it_comes(skil
     for visit in (1, 2):
         lifespan = Connection(app, LIFESPAN, STARTUP)
         running = asyncio.create_task(lifespan.run())
-        await lifespan.is_waited_for.wait()
+        await reached(lifespan.is_waited_for, running)
         assert is_open(skill)
         async with client(app) as http:
             assert f"Visit {visit}" in (await http.post("/", json=sample("alexa/launch"))).text

@@ -27,6 +27,7 @@ from async_dynamo_store.integrations.middleware import UserMiddleware
 from tests.asgi.apps import header
 from tests.asgi.conftest import LEFT, Connection, MakeStore, body, client, http_scope
 from tests.faults.proxy import Fault, FaultProxy
+from tests.waiting import reached
 
 pytestmark = pytest.mark.one_engine
 
@@ -83,7 +84,7 @@ async def test_the_response_starts_after_the_save(store: Store, proxy: FaultProx
     connection = Connection(starlette(store, score), scope(), body(b""))
     rule = proxy.fail("PutItem", Fault.slow_answer)
     running = asyncio.create_task(connection.run())
-    await rule.reached.wait()
+    await reached(rule.reached, running)
     assert connection.sent == []
     rule.release()
     await running
@@ -173,7 +174,7 @@ async def test_a_client_that_leaves_is_noticed_behind_other_middlewares(
         app = Passing(app)
     connection = Connection(app, scope(method=method), body(b""))
     running = asyncio.create_task(connection.run())
-    await has_begun.wait()
+    await reached(has_begun, running)
     connection.say(LEFT)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -459,12 +460,12 @@ async def test_each_message_is_a_turn(store: Store, proxy: FaultProxy) -> None:
 
     connection = websocket(store, endpoint)
     running = asyncio.create_task(connection.run())
-    await connection.is_waited_for.wait()
+    await reached(connection.is_waited_for, running)
     connection.say(text("one"))
-    await connection.has_sent(2)
+    await reached(connection.has_sent(2), running)
     await store.set("u1", "name", "Anna")
     connection.say(text("two"))
-    await connection.has_sent(3)
+    await reached(connection.has_sent(3), running)
     connection.say(CLOSED)
     await running
     assert seen == [{"connections": 1}, {"connections": 1, "said": ["one"], "name": "Anna"}]
@@ -477,8 +478,7 @@ async def run(connection: Connection, *said: dict[str, Any]) -> None:
     """Say one thing after the other, each when the endpoint waits for it."""
     running = asyncio.create_task(connection.run())
     for message in said:
-        waiting = asyncio.create_task(connection.is_waited_for.wait())
-        await asyncio.wait([waiting, running], return_when=asyncio.FIRST_COMPLETED)
+        await reached(connection.is_waited_for, running)
         connection.is_waited_for.clear()
         connection.say(message)
     await running
@@ -534,7 +534,7 @@ async def test_an_endpoint_that_returns_while_a_task_of_its_own_waits(store: Sto
         assert await receive() == CONNECT
         # ASGI's type says an awaitable; the middleware's is a coroutine.
         listeners.append(asyncio.create_task(receive()))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        await connection.is_waited_for.wait()
+        await reached(connection.is_waited_for, *listeners)
         await send({"type": "websocket.accept"})
         scope["state"]["user"].data["said"] = "enough"
         if leaves:

@@ -23,6 +23,7 @@ from tests.engine_process import HOST, free_port, wait_until_it_accepts
 from tests.faults.proxy import Fault, FaultProxy
 from tests.soak import some
 from tests.unit.requests.sample import sample
+from tests.waiting import reached
 
 pytestmark = [pytest.mark.one_engine, pytest.mark.server, pytest.mark.unmeasured]
 
@@ -208,14 +209,15 @@ async def test_a_server_that_stops_during_a_save_finishes_it(
         async with connected(server) as (reader, writer):
             save = proxy.fail("PutItem", Fault.slow_answer)
             writer.write(raw_request(json.dumps(request_of("u1")).encode()))
-            await save.reached.wait()
+            responding = asyncio.create_task(response_on(reader))
+            await reached(save.reached, responding)
             server.process.send_signal(signal.SIGTERM)
             # It accepts nobody any more, and still has its client.
             while await is_accepting(server):  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.01)
             assert server.process.poll() is None
             save.release()
-            status, answer = await response_on(reader)
+            status, answer = await responding
             assert (status, b"Visit 1" in answer) == (200, True)
         await asyncio.to_thread(server.process.wait, STOP_SECONDS)
     assert await store.get("u1", "visits") == 1
@@ -255,11 +257,11 @@ async def test_the_middleware_saves_nothing_for_a_client_that_left(
 ) -> None:
     await store.ensure_table()
     with serve("site") as server:
-        async with connected(server) as (_, writer):
+        async with connected(server) as (reader, writer):
             proxy.fail("GetItem", None)
             asking = proxy.fail("GetItem", Fault.slow_answer)
             writer.write(raw_request(b"abc", path="/wait", more="X-User: u1\r\n"))
-            await asking.reached.wait()
+            await reached(asking.reached, asyncio.create_task(reader.read(100)))
         asking.release()
         async with aiohttp.ClientSession(server.url) as http, http.get("/left") as response:
             assert response.status == 200
@@ -287,10 +289,11 @@ async def test_a_server_that_waits_no_longer_finishes_the_save_all_the_same(
         async with connected(server) as (reader, writer):
             save = proxy.fail("PutItem", Fault.slow_request)
             writer.write(raw_request(json.dumps(request_of("u1")).encode()))
-            await save.reached.wait()
+            responding = asyncio.create_task(reader.read())
+            await reached(save.reached, responding)
             server.process.send_signal(signal.SIGTERM)
             server.tracebacks = 1  # uvicorn's, of the cancelled task
-            assert b"200 OK" not in await reader.read()  # the turn is cancelled
+            assert b"200 OK" not in await responding  # the turn is cancelled
             save.release()
         await asyncio.to_thread(server.process.wait, STOP_SECONDS)
     assert await store.get("u1", "visits") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import aioboto3
 import pytest
 
 from async_dynamo_store import AsyncDynamoStore
+from async_dynamo_store.dynamodb.connection import _ready_session
 from tests.faults.proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -34,6 +36,19 @@ class QuickSession(aioboto3.Session):
 def aws_session() -> QuickSession:
     """Shared by the tests, as it keeps what it has read of the AWS API's description."""
     return QuickSession()
+
+
+@pytest.fixture
+def imports_take_longer_than(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A `timeout_seconds` that is over before a client asks for credentials."""
+    seconds = 0.05
+
+    def slowly(*arguments: Any) -> aioboto3.Session:
+        time.sleep(2 * seconds)
+        return _ready_session(*arguments)
+
+    monkeypatch.setattr("async_dynamo_store.dynamodb.connection._ready_session", slowly)
+    return seconds
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 import aioboto3
@@ -20,6 +20,7 @@ from async_dynamo_store import AsyncDynamoStore, CredentialsError, StoreClosedEr
 from tests.conftest import point_default_chain_at
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import Fault, FaultProxy
+from tests.waiting import reached
 
 pytestmark = pytest.mark.one_engine
 
@@ -134,7 +135,7 @@ async def test_a_client_that_is_long_in_the_making(config: dict[str, Any]) -> No
     session = CountingSession()
     session.may_open.clear()
     store = AsyncDynamoStore(config | {"timeout_seconds": 0.3}, session=session)
-    with pytest.raises(UnavailableError, match=r"within timeout_seconds=0\.3"):
+    with pytest.raises(UnavailableError, match="Creating the AWS client took longer"):
         await store.load("u1")
     opening = asyncio.create_task(store.open())
     await asyncio.wait([opening], timeout=0.5)
@@ -227,7 +228,7 @@ class TestSavesUnderWay:
         user.increment("visits")
         rule = proxy.fail("PutItem", fault)
         saving = asyncio.create_task(slow.save(user))
-        await rule.reached.wait()
+        await reached(rule.reached, saving)
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving
@@ -253,7 +254,7 @@ class TestSavesUnderWay:
     ) -> None:
         rule = proxy.fail("PutItem", Fault.slow_request)
         writing = asyncio.ensure_future(write(slow))
-        await rule.reached.wait()
+        await reached(rule.reached, writing)
         closing = asyncio.create_task(slow.aclose())
         await asyncio.wait([closing], timeout=0.05)
         assert not closing.done()
@@ -269,7 +270,7 @@ class TestSavesUnderWay:
         user.data["name"] = "private words"
         rule = proxy.fail("UpdateItem", Fault.slow_request)
         saving = asyncio.create_task(slow.save(user))
-        await rule.reached.wait()
+        await reached(rule.reached, saving)
         await store.delete("u1")
         saving.cancel()
         rule.release()
@@ -284,7 +285,7 @@ class TestSavesUnderWay:
     ) -> None:
         rule = proxy.fail("PutItem", Fault.slow_request)
         writing = asyncio.create_task(slow.set("u1", "n", 1))
-        await rule.reached.wait()
+        await reached(rule.reached, writing)
         disconnecting = asyncio.create_task(slow.disconnect())
         await asyncio.wait([disconnecting], timeout=0.05)
         assert not disconnecting.done()
@@ -296,7 +297,7 @@ class TestSavesUnderWay:
         await store.set("u1", "n", 1)
         rule = proxy.fail("DeleteItem", Fault.slow_request)
         deleting = asyncio.create_task(slow.delete("u1"))
-        await rule.reached.wait()
+        await reached(rule.reached, deleting)
         deleting.cancel()
         closing = asyncio.create_task(slow.aclose())
         rule.release()
@@ -310,7 +311,8 @@ class TestSavesUnderWay:
         slow = watched(timeout_seconds=0.3, max_attempts=1)
         rule = proxy.fail("PutItem", Fault.slow_request)
         writing = asyncio.create_task(slow.set("u1", "n", 1))
-        await rule.reached.wait()
+        with suppress(UnavailableError):  # a busy machine may need its time before it sends anything
+            await reached(rule.reached, writing)
         await slow.aclose()
         with pytest.raises((UnavailableError, StoreClosedError)):
             await writing
@@ -320,7 +322,7 @@ class TestSavesUnderWay:
     ) -> None:
         rule = proxy.fail("GetItem", Fault.slow_request)
         reading = asyncio.create_task(slow.load("u1"))
-        await rule.reached.wait()
+        await reached(rule.reached, reading)
         await slow.aclose()
         with pytest.raises(StoreClosedError):
             await reading

@@ -27,6 +27,7 @@ from async_dynamo_store import (
 )
 from tests.engines.conftest import Item, MakeStore, Table, operations
 from tests.faults.proxy import Fault, FaultProxy
+from tests.waiting import reached
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -679,7 +680,7 @@ async def test_an_append_whose_caller_is_cancelled_is_made(watched: MakeStore, p
     await conversation.append(says("1"))
     held = proxy.fail("PutItem", Fault.slow_answer)
     task = asyncio.create_task(conversation.append(says("2")))
-    await held.reached.wait()
+    await reached(held.reached, task)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

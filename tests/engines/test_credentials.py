@@ -30,6 +30,7 @@ from async_dynamo_store import (
 from async_dynamo_store.dynamodb.credentials import _frames
 from async_dynamo_store.integrations.asgi_messages import StoreLifetime
 from tests.engines.canned import canned, ok
+from tests.waiting import comes_true, reached
 
 PRIVATE = "private/words+of+a+secret"
 FAR, PAST = "2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z"
@@ -43,7 +44,8 @@ STS_GOOD = f"""<{{0}}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <Arn>arn:aws:sts::123456789012:assumed-role/r/y</Arn></AssumedRoleUser></{{0}}Result></{{0}}Response>"""
 
 
-Answer = Callable[[web.BaseRequest], web.Response]
+Answer = Callable[[web.BaseRequest], web.Response | None]
+"""None: no answer ever comes."""
 
 
 def sts_error(code: str, status: int) -> Answer:
@@ -194,15 +196,25 @@ def nobody(_: web.BaseRequest) -> web.Response:
     return web.Response(status=404)
 
 
+def silent(_: web.BaseRequest) -> None:
+    return None
+
+
 def json_answer(**body: object) -> Answer:
     return lambda _: web.json_response(body)
 
 
 @asynccontextmanager
 async def endpoint(answer: Answer, asked: list[str]) -> AsyncIterator[str]:
+    over = asyncio.Event()
+
     async def respond(request: web.BaseRequest) -> web.StreamResponse:
         asked.append(request.path)
-        return answer(request)
+        response = answer(request)
+        if response is None:
+            await over.wait()
+            response = web.Response(status=500)
+        return response
 
     runner = web.ServerRunner(web.Server(respond))
     await runner.setup()
@@ -211,6 +223,7 @@ async def endpoint(answer: Answer, asked: list[str]) -> AsyncIterator[str]:
     try:
         yield f"http://{host}:{port}"
     finally:
+        over.set()
         await runner.cleanup()
 
 
@@ -403,7 +416,7 @@ async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on
 ) -> None:
     answers = [sts_error("AccessDenied", 403), sts_good]
 
-    def answer(request: web.BaseRequest) -> web.Response:
+    def answer(request: web.BaseRequest) -> web.Response | None:
         return answers.pop(0)(request)
 
     async with on_machine(web_identity, answer, tmp_path, monkeypatch) as (
@@ -428,6 +441,46 @@ async def test_a_source_that_takes_too_long_ends_within_the_time(
     with pytest.raises(CredentialsError, match=r"credential_process .* took longer than timeout_seconds"):
         async with on_machine(process(SLEEPING), nobody, tmp_path, monkeypatch, timeout_seconds=0.3):
             pass
+
+
+def patient_container(machine: Machine) -> None:
+    container(machine)
+    machine.patch.setattr(AioContainerMetadataFetcher, "TIMEOUT_SECONDS", 60)
+
+
+def patient_instance(machine: Machine) -> None:
+    instance(machine)
+    machine.set(AWS_METADATA_SERVICE_TIMEOUT="60")
+
+
+@pytest.mark.parametrize(
+    ("set_up", "said"),
+    [
+        pytest.param(process(SLEEPING), "credential_process of the AWS profile 'voice'", id="process"),
+        pytest.param(
+            role(process(SLEEPING)), "credential_process of the AWS profile", id="process of a role"
+        ),
+        pytest.param(patient_container, "the container's credentials endpoint", id="container"),
+        pytest.param(patient_instance, "the EC2 instance metadata service", id="instance"),
+    ],
+)
+async def test_a_source_that_is_asked_when_the_time_is_over_has_no_more_than_the_time(
+    set_up: Callable[[Machine], None],
+    said: str,
+    imports_take_longer_than: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        async with on_machine(
+            set_up, silent, tmp_path, monkeypatch, timeout_seconds=imports_take_longer_than
+        ):
+            pass
+    text = str(caught.value)
+    assert said in text
+    assert ": it took longer than timeout_seconds. " in text
+    assert text.endswith("If it only needs more time, raise timeout_seconds.")
+    assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 @asynccontextmanager
@@ -465,8 +518,7 @@ async def test_a_store_that_could_not_be_opened_can_be_opened_later(
         aws = {name: aws_config[name] for name in ("region", "endpoint_url")}
         store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 30, "aws_config": aws})
         opening = asyncio.create_task(store.__aenter__())
-        while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(0.01)
+        await reached(comes_true(lambda: waits_for_a_process(store)), opening)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
@@ -528,8 +580,7 @@ async def test_closing_does_not_wait_for_it(
     process(script)(Machine(tmp_path, monkeypatch, ""))
     store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 50})
     opening = asyncio.create_task(store.open())
-    while not waits_for_a_process(store):  # noqa: ASYNC110 - no event tells
-        await asyncio.sleep(0.01)
+    await reached(comes_true(lambda: waits_for_a_process(store)), opening)
     await asyncio.wait_for(getattr(store, close)(), 4)
     with pytest.raises(kind):
         await opening
@@ -539,40 +590,22 @@ async def test_closing_does_not_wait_for_it(
 async def test_a_refresh_that_takes_too_long_is_no_silence_of_dynamodb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never = asyncio.Event()
-
-    async def respond(_: web.BaseRequest) -> web.StreamResponse:
-        await never.wait()
-        return web.Response()
-
-    runner = web.ServerRunner(web.Server(respond))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    silent = f"http://{host}:{port}"
-
-    def set_up(machine: Machine) -> None:
-        web_identity(machine)
-        machine.set(AWS_ENDPOINT_URL_STS=silent)
-
-    async with on_machine(set_up, nobody, tmp_path, monkeypatch, timeout_seconds=0.3) as (store, asked):
+    async with on_machine(web_identity, silent, tmp_path, monkeypatch, timeout_seconds=0.3) as (store, asked):
         with pytest.raises(CredentialsError, match=r"web identity token .* took longer than timeout_seconds"):
             await store.load("u1")
-    never.set()
-    await runner.cleanup()
     assert asked == []
 
 
 async def test_disconnecting_says_so_to_those_who_wait() -> None:
-    reached = asyncio.Event()
+    asked = asyncio.Event()
 
     def silent(_: str) -> None:
-        reached.set()
+        asked.set()
 
     async with canned(silent) as aws_config:
         store = AsyncDynamoStore({"table_name": "Users", "timeout_seconds": 20, "aws_config": aws_config})
         loading = asyncio.create_task(store.load("u1"))
-        await reached.wait()
+        await reached(asked, loading)
         await store.disconnect()
         with pytest.raises(UnavailableError, match=r"disconnect\(\) closed the client"):
             await loading

@@ -7,11 +7,15 @@ import json
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from async_dynamo_store import AsyncDynamoStore, StoreClosedError
+from async_dynamo_store import AsyncDynamoStore, StoreClosedError, UnavailableError
+from async_dynamo_store.dynamodb.connection import _ready_session
+
+if TYPE_CHECKING:
+    import aioboto3
 
 pytestmark = pytest.mark.one_engine
 
@@ -87,3 +91,33 @@ async def test_it_opens_though_all_threads_of_the_loop_are_busy() -> None:
     finally:
         gate.set()
         await asyncio.gather(*busy)
+
+
+async def test_imports_may_take_longer_than_the_time_of_a_source(imports_take_longer_than: float) -> None:
+    async with AsyncDynamoStore(CONFIG | {"timeout_seconds": imports_take_longer_than}) as store:
+        assert store._client._connection()
+
+
+async def test_a_call_that_has_no_time_for_the_imports_says_so_and_leaves_them_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+
+    def held(*arguments: Any) -> aioboto3.Session:
+        gate.wait()
+        return _ready_session(*arguments)
+
+    monkeypatch.setattr("async_dynamo_store.dynamodb.connection._ready_session", held)
+    store = AsyncDynamoStore(CONFIG | {"timeout_seconds": 0.05})
+    try:
+        with pytest.raises(
+            UnavailableError, match=r"^Creating the AWS client took longer .*open\(\)"
+        ) as caught:
+            await store.load("u1")
+    finally:
+        gate.set()
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    (opened,) = store._client._connections.values()
+    await store.open()
+    assert store._client._connection() is opened
+    await store.aclose()

@@ -24,6 +24,7 @@ from async_dynamo_store import (
 from tests.engines.canned import canned, ok, refused
 from tests.engines.conftest import MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
+from tests.waiting import meeting
 
 Store = AsyncDynamoStore[Any]
 Call = Callable[[Store], Awaitable[object]]
@@ -95,14 +96,14 @@ async def test_twenty_tasks_of_one_store_make_one_table(watched: MakeStore, prox
 @pytest.mark.others_in_soak
 async def test_twenty_stores_at_once_make_one_table(watched: MakeStore, proxy: FaultProxy) -> None:
     stores = [watched() for _ in range(20)]
-    # All have found the table missing before the first one asks for it.
-    everybody_asks = asyncio.Barrier(20)
-    proxy.fail("CreateTable", None, times=20, before=everybody_asks.wait)
 
     async def visit(store: Store) -> None:
         await store.increment("u1", "visits")
 
-    await asyncio.gather(*map(visit, stores))
+    async with meeting(20) as everybody_asks:
+        # All have found the table missing before the first one asks for it.
+        proxy.fail("CreateTable", None, times=20, before=everybody_asks.wait)
+        await asyncio.gather(*map(visit, stores))
     assert await stores[0].get("u1", "visits") == 20
     creations = [exchange.status for exchange in proxy.log if exchange.operation == "CreateTable"]
     assert sorted(creations) == [200] + [400] * 19  # type: ignore[type-var]  # none of them is None
@@ -322,9 +323,9 @@ class TestTtl:
     async def test_is_enabled_by_each_who_found_the_table_missing(
         self, watched: MakeStore, proxy: FaultProxy, table: Table
     ) -> None:
-        both_ask = asyncio.Barrier(2)
-        proxy.fail("CreateTable", None, times=2, before=both_ask.wait)
-        found = await asyncio.gather(*(watched(**self.FIELDS).ensure_table() for _ in range(2)))
+        async with meeting(2) as both_ask:
+            proxy.fail("CreateTable", None, times=2, before=both_ask.wait)
+            found = await asyncio.gather(*(watched(**self.FIELDS).ensure_table() for _ in range(2)))
         assert [info.created for info in found].count(True) == 1
         assert operations(proxy).count("UpdateTimeToLive") == 2
 

@@ -24,6 +24,7 @@ from async_dynamo_store import (
 from async_dynamo_store.voice.requests import parse_request
 from tests.engines.conftest import Item, MakeStore, Table, operations
 from tests.faults.proxy import FaultProxy
+from tests.waiting import reached
 
 Store = AsyncDynamoStore[Any]
 
@@ -124,7 +125,7 @@ class TestTurn:
                 await asyncio.Event().wait()
 
         task = asyncio.create_task(endless())
-        await loaded.wait()
+        await reached(loaded, task)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

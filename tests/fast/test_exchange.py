@@ -14,6 +14,7 @@ import pytest
 from yarl import URL
 
 from async_dynamo_store.dynamodb.fast.exchange import Answer, Exchanges
+from tests.waiting import reached
 
 REQUEST = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}"
 PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 7\r\n\r\n{"a":1}'
@@ -59,7 +60,10 @@ async def exchanging(
     wire.url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     timeout = aiohttp.ClientTimeout(sock_connect=5, **{"sock_read": 5, **timeouts})
     async with server, aiohttp.ClientSession(timeout=timeout) as session:
-        yield Exchanges(session, wire.url), wire, session
+        try:
+            yield Exchanges(session, wire.url), wire, session
+        finally:
+            wire.may_answer.set()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ async def test_an_answer_that_nobody_waits_for_is_not_taken_for_the_next_one() -
     async with exchanging([PLAIN.replace(b"1}", b"9}")], [PLAIN]) as (exchanges, wire, _):
         wire.may_answer.clear()
         asking = asyncio.create_task(exchanges.post(REQUEST))
-        await wire.asked.wait()
+        await reached(wire.asked, asking)
         asking.cancel()
         await asyncio.wait([asking])
         wire.may_answer.set()
@@ -192,7 +196,7 @@ async def test_a_place_in_line_is_given_back_when_its_owner_leaves() -> None:
         exchanges._line = asyncio.Semaphore(1)
         wire.may_answer.clear()
         first, second, third = (asyncio.create_task(exchanges.post(REQUEST)) for _ in range(3))
-        await wire.asked.wait()
+        await reached(wire.asked, first, second, third)
         second.cancel()
         first.cancel()
         wire.may_answer.set()

@@ -26,6 +26,7 @@ from botocore.exceptions import (
 
 from tests.engine_process import free_port
 from tests.faults.proxy import Exchange, Fault, FaultProxy
+from tests.waiting import meeting, reached
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -158,7 +159,7 @@ async def test_a_held_request_is_answered_when_released(
     held = proxy.fail("UpdateItem", fault)
 
     call = asyncio.create_task(increment(client, table))
-    await held.reached.wait()
+    await reached(held.reached, call)
     assert await score(raw_client, table) == (1 if fault is Fault.slow_answer else 0)
     held.release()
 
@@ -173,7 +174,7 @@ async def test_a_client_that_goes_lets_its_request_go_on(
 ) -> None:
     held = proxy.fail("UpdateItem", fault)
     call = asyncio.create_task(increment(client, table))
-    await held.reached.wait()
+    await reached(held.reached, call)
     call.cancel()
     with suppress(asyncio.CancelledError):
         await call
@@ -225,10 +226,8 @@ async def test_a_third_party_writes_between_the_engine_and_the_answer(
 async def test_two_requests_meet_before_either_goes_on(
     client: DynamoDBClient, proxied_aws_config: dict[str, str], proxy: FaultProxy, table: str
 ) -> None:
-    both = asyncio.Barrier(2)
-    proxy.fail("GetItem", None, times=2, after=both.wait)
-
-    async with connect(proxied_aws_config) as other:
+    async with meeting(2) as both, connect(proxied_aws_config) as other:
+        proxy.fail("GetItem", None, times=2, after=both.wait)
         calls = [score(client, table), score(other, table)]
         assert await asyncio.gather(*calls) == [0, 0]
 
@@ -447,7 +446,7 @@ async def test_the_end_leaves_nothing_behind(
             await increment(client, table)
             rule = proxy.fail("UpdateItem", fault)
             call = asyncio.create_task(increment(client, table))
-            await (rule.reached.wait() if fault else call)
+            await (reached(rule.reached, call) if fault else call)
 
         assert await call == 2, "what was held is let go"
         assert asyncio.all_tasks() == tasks

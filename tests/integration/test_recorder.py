@@ -13,6 +13,7 @@ from async_dynamo_store.integrations.calls import Call
 from async_dynamo_store.integrations.recorder import Recorder
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.table import open_store
+from tests.waiting import comes_true, reached
 
 pytestmark = pytest.mark.one_engine
 
@@ -98,8 +99,8 @@ async def test_a_user_who_cannot_be_saved_now_keeps_no_messages_waiting(
         call.user.data["score"] = 1
         refused = proxy.fail("PutItem", Fault.throttle, times=3, naming="score")
         call.recorder.save_user()
-        while not refused.taken:  # noqa: ASYNC110 - the proxy has no event for it
-            await asyncio.sleep(0)
+        flushing = asyncio.create_task(call.recorder.flush())
+        await reached(comes_true(lambda: bool(refused.taken), pause=0), flushing)
         call.recorder.record(says("1"))
     assert await texts(store.conversation("ada", "1")) == ["1"]
     assert (await store.load("ada")).data == {"score": 1}
@@ -130,7 +131,7 @@ async def test_a_call_that_ends_while_dynamodb_is_down(
     held = proxy.fail("GetItem", Fault.slow_request)
     recorder = Recorder(behind.conversation("ada", "1"))
     recorder.record(says("1", "2"))
-    await held.reached.wait()
+    await reached(held.reached, asyncio.create_task(recorder.flush()))
     recorder.record(says("3"))
     await recorder.aclose(seconds=0)
     assert "3 messages are lost" in caplog.text

@@ -13,6 +13,7 @@ from async_dynamo_store.voice.pipeline import Stage
 from tests.faults.proxy import Fault, FaultProxy
 from tests.integration.conftest import ANNA, App, MakeApp, Stored, alexa, operations, spoken
 from tests.unit.requests.sample import sample
+from tests.waiting import reached
 
 pytestmark = pytest.mark.one_engine
 
@@ -168,7 +169,7 @@ async def test_the_reply_comes_after_the_save(app: App, proxy: FaultProxy, store
     await app.store.ensure_table()
     save = proxy.fail("PutItem", Fault.slow_request)
     turn = asyncio.create_task(app.handle(alexa("Set", key="name", value="Anna")))
-    await save.reached.wait()
+    await reached(save.reached, turn)
     assert not turn.done()
     assert await stored.item() == {}
     save.release()
@@ -190,7 +191,7 @@ async def test_a_turn_cancelled_before_its_save_writes_nothing(
 
     operations(proxy)
     turn = asyncio.create_task(app.handle(alexa("Any")))
-    await in_handler.wait()
+    await reached(in_handler, turn)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
@@ -211,7 +212,7 @@ async def test_a_save_that_has_begun_is_finished_though_its_turn_is_cancelled(
     await app.store.ensure_table()
     save = proxy.fail("PutItem", Fault.late_request, times=2)  # a cancelled save is sent again at once
     turn = asyncio.create_task(app.handle(alexa("Set", key="name", value="Anna")))
-    await save.reached.wait()
+    await reached(save.reached, turn)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn

@@ -70,6 +70,7 @@ class HistoryElements(Model):
     """
 
     model_config = ConfigDict(extra="allow")
+    # pydantic's documented way to type extra keys, where BaseModel declares `dict[str, Any] | None`.
     __pydantic_extra__: dict[str, HistoryElement] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     enabled: bool = True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from async_dynamo_store.errors import StoreClosedError, UnavailableError
 
 from .answers import api_name, typed
-from .connection import DISCONNECTED, Connection, check_session, open_client
+from .connection import DISCONNECTED, NOT_OPENED, Connection, check_session, open_client
 from .credentials import credentials_error, overdue_error
 from .deadline import run_within, time_left
 from .observer import with_capacity
@@ -137,17 +137,20 @@ class Client:
         return connection
 
     async def _opened(self, connection: Connection, seconds: float) -> None:
-        """Wait until the client is open, at most `seconds`; name the source of credentials that is too slow."""
-        left = time_left()
-        limit = min(seconds, left)
-        _, waiting = await asyncio.wait([connection.opening], timeout=None if limit == math.inf else limit)
-        if waiting:
-            overdue = overdue_error(connection.opening, self._profile)
-            if overdue:
-                raise overdue
-            if left <= seconds:
-                raise TimeoutError
-        await asyncio.shield(connection.opening)
+        """Wait until the client is open: at most `seconds` for the sources of credentials, in the time that is left.
+
+        What comes before the sources, such as the imports, may take longer than `seconds`. Raises `CredentialsError`
+        for the source that is too slow, and `UnavailableError` if no time is left for another reason.
+        """
+        opening, asking = connection.opening, connection.asking
+        await _first_of(opening, asking, seconds=time_left())
+        while asking.done() and not opening.done() and (left := time_left()) > 0:
+            await _first_of(opening, seconds=min(seconds, left))
+            if overdue := overdue_error(opening, self._profile):
+                raise overdue from TimeoutError()
+        if not opening.done():
+            raise UnavailableError(NOT_OPENED) from TimeoutError()
+        opening.result()
 
     def _forget_failed(
         self, loop: asyncio.AbstractEventLoop, connection: Connection, opening: asyncio.Task[None]
@@ -156,8 +159,8 @@ class Client:
         if (opening.cancelled() or opening.exception()) and self._connections.get(loop) is connection:
             del self._connections[loop]
 
-    async def _open(self, stack: AsyncExitStack) -> DynamoDBClient:
-        return await open_client(self._config, await self._find_aws(), self._session, stack)
+    async def _open(self, stack: AsyncExitStack, asking: asyncio.Future[None]) -> DynamoDBClient:
+        return await open_client(self._config, await self._find_aws(), self._session, stack, asking)
 
     def _raise_closed(self, error: BaseException) -> None:
         if self._is_closed:
@@ -190,6 +193,12 @@ class Client:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)
                 gc.collect()
+
+
+async def _first_of(*steps: asyncio.Future[None], seconds: float) -> None:
+    """Wait until one of these is done, at most `seconds`."""
+    timeout = None if seconds == math.inf else seconds
+    await asyncio.wait(steps, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _is_shown(warning: type[Warning]) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OpenClient = Callable[[AsyncExitStack], Awaitable["DynamoDBClient"]]
+OpenClient = Callable[[AsyncExitStack, asyncio.Future[None]], Awaitable["DynamoDBClient"]]
 ResultT = TypeVar("ResultT")
 
 _CONNECTIONS = 100
@@ -47,6 +47,10 @@ time and three round trips. A connection that DynamoDB has closed meanwhile cost
 _LOOK_AGAIN_SECONDS = 0.2
 DISCONNECTED = (
     "disconnect() closed the client during this call. It is not known whether a write was stored: try again."
+)
+NOT_OPENED = (
+    "Creating the AWS client took longer than this call may take; the call was not sent. Open the store before its first"
+    " call, with `async with store` or open(), or allow more time."
 )
 
 
@@ -67,10 +71,12 @@ class Connection:
         self._timer = CallTimer(loop)
         self._stack = AsyncExitStack()
         self.is_closing = False
+        self.asking: asyncio.Future[None] = loop.create_future()
+        """Done when the imports are, and the sources of credentials are asked."""
         self.opening = loop.create_task(self._open(open_client, profile, table, accelerate=accelerate))
 
     async def _open(self, open_client: OpenClient, profile: str, table: str, *, accelerate: bool) -> None:
-        client = await open_client(self._stack)
+        client = await open_client(self._stack, self.asking)
         from .fast.private import credentials_of
 
         self._credentials = CredentialsStep(credentials_of(client), profile)
@@ -153,16 +159,21 @@ def check_session(session: aioboto3.Session | None, aws: AwsConfig | None) -> No
 
 
 async def open_client(
-    config: DynamoDbConfig, aws: AwsConfig | None, session: aioboto3.Session | None, stack: AsyncExitStack
+    config: DynamoDbConfig,
+    aws: AwsConfig | None,
+    session: aioboto3.Session | None,
+    stack: AsyncExitStack,
+    asking: asyncio.Future[None],
 ) -> DynamoDBClient:
     """Create an aioboto3 client, which is closed with the stack.
 
-    Nothing is sent to DynamoDB, but a source of credentials may be queried.
+    Nothing is sent to DynamoDB, but a source of credentials may be queried; `asking` is done before that.
     """
     aws = aws or AwsConfig()
     if session is None:
         _check_variables(aws)
     made: Any = await _in_thread(partial(_ready_session, session, aws.profile))
+    asking.set_result(None)
     from aiobotocore.config import AioConfig
 
     # One attempt gets half of the time, so that a dead connection leaves time for a second attempt.

@@ -69,7 +69,6 @@ _SOURCES: Mapping[str, _Source] = {
     ),
 }
 """By botocore's name for the provider (`CredentialProvider.METHOD`)."""
-_OVERDUE = "it took longer than timeout_seconds"
 _ANY_SOURCE = _Source("the AWS default chain", "Check aws_config, AWS_PROFILE and the role.")
 
 
@@ -90,15 +89,16 @@ class CredentialsStep:
         try:
             return await self._credentials.get_frozen_credentials()
         except Exception as error:
-            raise credentials_error(error, self._profile) or self._failed(_reason(error)) from error
+            ours = credentials_error(error, self._profile)
+            raise ours or _failure(self._method, self._profile, _reason(error)) from error
 
     def raise_overdue(self, error: TimeoutError) -> NoReturn:
         """Raise `CredentialsError` because the keys did not arrive in time."""
-        raise self._failed(_OVERDUE) from error
+        raise _overdue(self._method, self._profile) from error
 
-    def _failed(self, reason: str) -> CredentialsError:
-        method: str = getattr(self._credentials, "method", "")
-        return _failure(method, self._profile, reason)
+    @property
+    def _method(self) -> str:
+        return getattr(self._credentials, "method", "")
 
 
 def credentials_error(error: Exception, profile: str) -> CredentialsError | None:
@@ -125,7 +125,7 @@ def overdue_error(opening: asyncio.Task[None], profile: str) -> CredentialsError
     None if it waits for something else.
     """
     source = _source(_frames(opening))
-    return _failure(source, profile, _OVERDUE) if source else None
+    return _overdue(source, profile) if source else None
 
 
 def end_process(opening: asyncio.Task[None]) -> bool:
@@ -144,6 +144,11 @@ def end_process(opening: asyncio.Task[None]) -> bool:
 def _failure(source: str, profile: str, reason: str) -> CredentialsError:
     name, advice = (text.format(profile=profile) for text in _SOURCES.get(source, _ANY_SOURCE))
     return CredentialsError(f"No AWS credentials came from {name}: {reason}. {advice}")
+
+
+def _overdue(source: str, profile: str) -> CredentialsError:
+    failure = _failure(source, profile, "it took longer than timeout_seconds")
+    return CredentialsError(f"{failure} If it only needs more time, raise timeout_seconds.")
 
 
 def _source(frames: Iterable[FrameType]) -> str | None:

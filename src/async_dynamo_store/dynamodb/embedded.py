@@ -116,7 +116,7 @@ def _tables() -> set[tuple[str, str]]:
 
 def _make_server() -> BaseWSGIServer:
     try:
-        from moto.moto_server.werkzeug_app import create_backend_app  # pyright: ignore[reportMissingTypeStubs]
+        from moto.moto_server.werkzeug_app import create_backend_app  # pyright: ignore[reportMissingTypeStubs]  # it has none
         from werkzeug.serving import WSGIRequestHandler, make_server
     except ImportError as error:
         raise EmbeddedMissingError(

@@ -74,7 +74,7 @@ class LambdaHandler:
         self._credentials = _credentials()
         atexit.register(self.close)
         with suppress(ImportError):  # part of Lambda's runtimes from Python 3.12 on
-            import snapshot_restore_py as snapshot  # pyright: ignore[reportMissingTypeStubs]
+            import snapshot_restore_py as snapshot  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
             snapshot.register_before_snapshot(self.close)
             snapshot.register_after_restore(self._restored)

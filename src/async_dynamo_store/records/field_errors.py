@@ -33,6 +33,7 @@ def without_input(error: ValidationError) -> ValidationError:
         error.title,
         [
             InitErrorDetails(
+                # Its stub wants literals, because a message is a template; without a context it is shown as it is.
                 type=PydanticCustomError(problem["type"], _own_words(problem)),  # pyright: ignore[reportArgumentType]
                 loc=(_shown_place(problem),),
                 input=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import statistics
 import time
@@ -53,7 +54,7 @@ def versions() -> Check:
 async def client(config: DynamoDbConfig, aws: AwsConfig | None, key: dict[str, Any]) -> AsyncIterator[Check]:
     """The checks of a client, created as a store creates it. Raises `BackendError` if that fails."""
     async with AsyncExitStack() as stack:
-        made: DynamoDBClient = await open_client(config, aws, None, stack)
+        made: DynamoDBClient = await open_client(config, aws, None, stack, asyncio.Future())
         yield await _credentials(made)
         yield green("region", made.meta.region_name)
         yield green("endpoint", (aws and aws.endpoint_url) or made.meta.endpoint_url)

@@ -197,7 +197,7 @@ def response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> 
     """A response in the form that aiobotocore passes to botocore's parser."""
     from aiobotocore.awsrequest import AioAWSResponse
 
-    # The raw response (None) is not used, because `_content` is set.
-    read: Any = AioAWSResponse(url, status, headers, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    make: Any = AioAWSResponse  # it accepts any mapping as headers, its stub only botocore's
+    read = make(url, status, headers, None)  # the raw response is not used, because `_content` is set
     read._content = body
     return read
