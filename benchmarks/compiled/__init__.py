@@ -1,0 +1,1 @@
+"""What a codec that is compiled with mypyc brings to a turn."""
