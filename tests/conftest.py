@@ -8,7 +8,7 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -18,10 +18,9 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
-import aioboto3
 import botocore.httpsession
 import pytest
-from botocore import hooks
+from botocore import hooks, useragent
 from botocore.client import ClientCreator
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
@@ -31,7 +30,7 @@ from async_dynamo_store.testing.database import descriptions_read_once
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import drop_hooks_of_moto
+from tests.faults.table import drop_hooks_of_moto, straight
 from tests.soak import some
 
 if TYPE_CHECKING:
@@ -232,11 +231,12 @@ def aws_descriptions_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def clients_share_what_is_the_same() -> Iterator[None]:
-    """Botocore makes this anew for each client, or for each of its handlers: half of the work of making one."""
+    """Botocore makes this anew for each client, handler or request: more than half of the work of making a client."""
     creator: Any = ClientCreator
     aliaser: Any = hooks.EventAliaser
     load, accepts_kwargs = creator._load_service_model, hooks.accepts_kwargs
     alias = cache(aliaser(hooks.HierarchicalEmitter())._alias_event_name)
+    sanitize = useragent.sanitize_user_agent_string_component
     service_models: dict[tuple[str, ...], ServiceModel] = {}
 
     def load_once(self: Any, service_name: str, api_version: str | None = None) -> ServiceModel:
@@ -253,6 +253,7 @@ def clients_share_what_is_the_same() -> Iterator[None]:
         patch.setattr(creator, "_load_service_model", load_once)
         patch.setattr(hooks, "accepts_kwargs", accepts_kwargs_quickly)
         patch.setattr(aliaser, "_alias_event_name", staticmethod(alias))
+        patch.setattr(useragent, sanitize.__name__, cache(sanitize))
         yield
 
 
@@ -345,27 +346,18 @@ def point_default_chain_at(aws_config: dict[str, str], patch: pytest.MonkeyPatch
 @pytest.fixture
 async def raw_client(aws_config: dict[str, str]) -> AsyncIterator[DynamoDBClient]:
     """An aioboto3 client straight to the engine, to see what is really stored."""
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         yield client
 
 
-def open_client(aws_config: dict[str, str]) -> AbstractAsyncContextManager[DynamoDBClient]:
-    session = aioboto3.Session(
-        aws_access_key_id=aws_config["access_key_id"],
-        aws_secret_access_key=aws_config["secret_access_key"],
-        region_name=aws_config["region"],
-    )
-    return session.client("dynamodb", endpoint_url=aws_config["endpoint_url"])
-
-
 async def drop_table(name: str, aws_config: dict[str, str]) -> None:
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         with suppress(client.exceptions.ResourceNotFoundException):
             await client.delete_table(TableName=name)
 
 
 async def tables(aws_config: dict[str, str]) -> set[str]:
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         pages = client.get_paginator("list_tables").paginate()
         return {name async for page in pages for name in page["TableNames"]}
 
