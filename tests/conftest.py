@@ -8,18 +8,20 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import CO_VARKEYWORDS
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
-import aioboto3
 import botocore.httpsession
 import pytest
+from botocore import hooks, useragent
+from botocore.client import ClientCreator
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
@@ -28,10 +30,11 @@ from async_dynamo_store.testing.database import descriptions_read_once
 from tests import engine_dynamodb_local
 from tests.engine_process import MINISTACK, engine_process, ministack_command, moto_command
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import drop_hooks_of_moto
+from tests.faults.table import drop_hooks_of_moto, straight
 from tests.soak import some
 
 if TYPE_CHECKING:
+    from botocore.model import ServiceModel
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 COMMANDS: dict[str, Callable[[int], list[str]]] = {
@@ -227,14 +230,55 @@ def aws_descriptions_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def clients_share_what_is_the_same() -> Iterator[None]:
+    """Botocore makes this anew for each client, handler or request: more than half of the work of making a client."""
+    creator: Any = ClientCreator
+    aliaser: Any = hooks.EventAliaser
+    load, accepts_kwargs = creator._load_service_model, hooks.accepts_kwargs
+    alias = cache(aliaser(hooks.HierarchicalEmitter())._alias_event_name)
+    sanitize = useragent.sanitize_user_agent_string_component
+    service_models: dict[tuple[str, ...], ServiceModel] = {}
+
+    def load_once(self: Any, service_name: str, api_version: str | None = None) -> ServiceModel:
+        key = (service_name, api_version or "", *self._loader.search_paths)
+        if key not in service_models:
+            service_models[key] = load(self, service_name, api_version)
+        return service_models[key]
+
+    def accepts_kwargs_quickly(handler: Any) -> object:
+        code = getattr(handler, "__code__", None)
+        return code.co_flags & CO_VARKEYWORDS if code else accepts_kwargs(handler)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(creator, "_load_service_model", load_once)
+        patch.setattr(hooks, "accepts_kwargs", accepts_kwargs_quickly)
+        patch.setattr(aliaser, "_alias_event_name", staticmethod(alias))
+        patch.setattr(useragent, sanitize.__name__, cache(sanitize))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def small_ca_bundle(tmp_path_factory: pytest.TempPathFactory, clean_environment: None) -> Iterator[None]:
-    """The engines speak plain HTTP, yet each client reads a bundle of authorities: one is read sooner than all."""
+    """The engines speak plain HTTP, yet each client reads a bundle of authorities, and aiohttp's import another: one is
+    read sooner than all."""
     end = "-----END CERTIFICATE-----\n"
     one = Path(botocore.httpsession.DEFAULT_CA_BUNDLE).read_text(encoding="utf-8").partition(end)[0] + end
     bundle = tmp_path_factory.mktemp("ca") / "one.pem"
     bundle.write_text(one, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_CA_BUNDLE", str(bundle))
+        for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+            patch.setenv(name, str(bundle))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_without_httpx() -> Iterator[None]:
+    """What tests start does not find httpx, which is here for Litestar's client of tests: aiobotocore would import it, and
+    with it the tools of a command line, a third of its own import. Few users have it.
+    """
+    stub = Path(__file__).with_name("without_httpx")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(stub), prepend=os.pathsep)
         yield
 
 
@@ -302,27 +346,18 @@ def point_default_chain_at(aws_config: dict[str, str], patch: pytest.MonkeyPatch
 @pytest.fixture
 async def raw_client(aws_config: dict[str, str]) -> AsyncIterator[DynamoDBClient]:
     """An aioboto3 client straight to the engine, to see what is really stored."""
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         yield client
 
 
-def open_client(aws_config: dict[str, str]) -> AbstractAsyncContextManager[DynamoDBClient]:
-    session = aioboto3.Session(
-        aws_access_key_id=aws_config["access_key_id"],
-        aws_secret_access_key=aws_config["secret_access_key"],
-        region_name=aws_config["region"],
-    )
-    return session.client("dynamodb", endpoint_url=aws_config["endpoint_url"])
-
-
 async def drop_table(name: str, aws_config: dict[str, str]) -> None:
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         with suppress(client.exceptions.ResourceNotFoundException):
             await client.delete_table(TableName=name)
 
 
 async def tables(aws_config: dict[str, str]) -> set[str]:
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         pages = client.get_paginator("list_tables").paginate()
         return {name async for page in pages for name in page["TableNames"]}
 

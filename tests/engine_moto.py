@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+from moto.core import responses
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -43,9 +46,16 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+def list_methods_once() -> None:
+    """moto lists the methods of its DynamoDB for each request."""
+    patched: Any = responses
+    patched.method_names_from_class = cache(patched.method_names_from_class)
+
+
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
 if __name__ == "__main__":
+    list_methods_once()
     Server((HOST, int(sys.argv[1])), Handler).serve_forever()

@@ -16,3 +16,13 @@ async def store(aws_config: dict[str, str], table_name: str) -> AsyncIterator[As
         {"table_name": table_name, "aws_config": aws_config, "conversations": {}, "timeout_seconds": 60}
     ) as store:
         yield store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_ca_bundle() -> None:
+    """What is fetched comes over TLS, from servers of any authority."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_without_httpx() -> None:
+    """The frameworks stand on httpx."""

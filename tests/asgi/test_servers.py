@@ -93,7 +93,11 @@ def serve(request: pytest.FixtureRequest, db: dict[str, Any], tmp_path: Path) ->
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"SERVED_DB": json.dumps(db), "PYTHONPATH": str(ROOT)},
+                env=os.environ
+                | {
+                    "SERVED_DB": json.dumps(db),
+                    "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}",
+                },
             )
         server = Server(process, port)
         try:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from async_dynamo_store.dynamodb.fast.path import why_closed
-from tests.conftest import open_client
 from tests.engines.canned import canned, ok, refused
+from tests.faults.table import straight
 from tests.integration.cli import invoke, invoke_json, variables
 
 pytestmark = [
@@ -205,7 +205,7 @@ async def test_the_fast_path_says_why_it_is_closed(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     parameters = {"TableName": "Users", "Key": {"userId": {"S": "anna"}}}
-    async with open_client(aws_config) as client:
+    async with straight(aws_config) as client:
         assert await why_closed(client, parameters) == "the client uses a proxy"
         client.meta.events.register("before-send.dynamodb", lambda **_: None)
         reason = await why_closed(client, parameters)

@@ -14,6 +14,11 @@ TOOLS = Path(sys.executable).parent
 UV = TOOLS / "uv"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_ca_bundle() -> None:
+    """What is installed comes over TLS, from servers of any authority."""
+
+
 def run(*command: str | Path, cwd: Path) -> str:
     """The output of a command that succeeds; nothing of this checkout is on its path."""
     environment = {
