@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import logging
 import re
@@ -33,7 +34,7 @@ from async_dynamo_store import (
 )
 from async_dynamo_store.dynamodb.fast import exchange as exchange_module
 from async_dynamo_store.dynamodb.fast import path as fast_module
-from async_dynamo_store.dynamodb.fast import private
+from async_dynamo_store.dynamodb.fast import private, sigv4
 from tests.fast.server import ITEM, Recorder, dynamodb_json, recorder
 
 if TYPE_CHECKING:
@@ -331,6 +332,16 @@ async def test_the_calls_of_a_turn_are_learned_while_it_opens(
     async with opened(server.url) as store:
         assert server.seen == []
         monkeypatch.delattr(fast_module.FastPath, "_learn")
+        await a_turn(store)
+    assert ways(server) == ["fast", "fast"]
+
+
+async def test_the_signing_key_of_fixed_credentials_is_made_while_it_opens(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sigv4._signing_key.cache_clear()
+    async with opened(server.url) as store:
+        monkeypatch.delattr(hmac, "digest")
         await a_turn(store)
     assert ways(server) == ["fast", "fast"]
 

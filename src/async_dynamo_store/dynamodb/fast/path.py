@@ -99,15 +99,18 @@ class FastPath:
         self._events.register_first("before-send.dynamodb", _take_failed_try)
 
     async def prepare(self, parameters: dict[str, Any]) -> None:
-        """Prepare the templates of a turn's calls and the TLS context. Nothing is sent.
+        """Prepare the templates of a turn's calls, the signing key and the TLS context. Nothing is sent.
 
         Errors are ignored here: the call itself tries again and reports them. Nothing is prepared if the credentials
         have yet to be fetched, because the endpoint may depend on them.
         """
         with suppress(Exception):
             if self._is_open() and self._parts.has_credentials:
+                keys = self._parts.fixed_keys
                 for name in _OF_A_TURN:
-                    await self._learn(name, parameters)
+                    template = await self._learn(name, parameters)
+                    if keys:
+                        template.request(keys, b"")
 
     async def call(
         self, operation: str, parameters: dict[str, Any], keys: Keys, botocore_call: BotocoreCall

@@ -100,6 +100,14 @@ class ClientParts:
         return not isinstance(self._signer._credentials, DeferredRefreshableCredentials)
 
     @property
+    def fixed_keys(self) -> Keys | None:
+        """The client's signing keys, unless a source refreshes them."""
+        from botocore.credentials import RefreshableCredentials
+
+        credentials: Any = self._signer._credentials
+        return None if isinstance(credentials, RefreshableCredentials) else credentials
+
+    @property
     def is_instrumented(self) -> bool:
         """Whether the method behind all calls has been wrapped, for example by OpenTelemetry."""
         return type(self._client)._make_api_call is not self._make_api_call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -26,9 +27,7 @@ class Signer:
         signed = ";".join(names)
         canonical = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
         scope = f"{day}/{region}/{service}/aws4_request"
-        key = f"AWS4{secret_key}".encode()
-        for part in (day, region, service, "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
+        key = _signing_key(secret_key, day, region, service)
         # HMAC (RFC 2104) from copies of hashes that already contain the common prefix: half the cost of a new HMAC.
         block = key.ljust(sha256().block_size, b"\0")
         self._inner = sha256(block.translate(_INNER_PAD) + f"{_ALGORITHM}\n{moment}\n{scope}\n".encode())
@@ -45,3 +44,12 @@ class Signer:
         inner.update(canonical.hexdigest().encode())
         outer.update(inner.digest())
         return self._authorization + outer.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _signing_key(secret_key: str, *scope: str) -> bytes:
+    """The key of one day, region and service."""
+    key = f"AWS4{secret_key}".encode()
+    for part in (*scope, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
