@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.backends import CannedServer, canned_server
-from benchmarks.instructions.counting import counts, warm_turns
+from benchmarks.instructions.counting import counts, counts_of_turns, warm_turns
 from benchmarks.instructions.starts import STARTS
 from benchmarks.machine import machine
 from benchmarks.registry import APPS, FLOOR, OURS, SHAPED
@@ -24,6 +24,24 @@ def starts(endpoint: str) -> list[dict[str, Any]]:
         rows.append({"start": title, "millions": millions, "ratio": ratio})
         print(f"{title:45} {millions:>6} million  {ratio:>6} ×", flush=True)
     return rows
+
+
+def first_turn(endpoint: str, warm: float) -> dict[str, Any]:
+    """The first turn of a process whose store is open, compared with a warm one; `warm` is in thousands.
+
+    `connection` is what the first turn of bare aiohttp posts takes more than the second.
+    """
+    runs = [(FLOOR, 0), (FLOOR, 1), (FLOOR, 2), (OURS, 0), (OURS, 1)]
+    counted = counts_of_turns(runs, "turn", endpoint)
+    connection = (2 * counted[FLOOR, 1] - counted[FLOOR, 0] - counted[FLOOR, 2]) / 1e3
+    first = (counted[OURS, 1] - counted[OURS, 0]) / 1e3
+    row = {
+        "thousands": round(first, 1),
+        "connection": round(connection, 1),
+        "without_connection_to_warm": round((first - connection) / warm, 3),
+    }
+    print(f"first turn: {row}", flush=True)
+    return row
 
 
 def turns(endpoint: str) -> list[dict[str, Any]]:
@@ -64,12 +82,16 @@ def main() -> None:
     before = machine()
     size = wire_size(user_item(3700))
     with canned_server(size) as server:
-        found = {
+        found: dict[str, Any] = {
             "starts": starts(server.endpoint),
             "steps": STEPS,
             "turns": turns(server.endpoint),
-            "shapes": shapes(server),
         }
+        (warm,) = (
+            row["thousands"] for row in found["turns"] if (row["step"], row[f"to_{OURS}"]) == ("turn", 1.0)
+        )
+        found["first_turn"] = first_turn(server.endpoint, warm)
+        found["shapes"] = shapes(server)
     write_rows("instructions", "python -m benchmarks.instructions", before, size=size, **found)
 
 

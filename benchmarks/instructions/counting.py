@@ -12,7 +12,7 @@ from functools import partial
 
 from benchmarks.processes import ENVIRONMENT, ROOT
 
-_COLD, _WARM = 60, 260
+_COLD, _WARM = 60, 160
 """Steps of two runs; what the second does more is warm."""
 _NONE: Mapping[str, str] = {}
 _COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
@@ -29,11 +29,18 @@ def warm_turns(
 ) -> dict[str, float]:
     """The instructions of a contender's step, by its name, after the first steps."""
     runs = [(name, times) for name in names for times in (_COLD, _WARM)]
+    counted = counts_of_turns(runs, step, endpoint, variables)
+    return {name: (counted[name, _WARM] - counted[name, _COLD]) / (_WARM - _COLD) for name, _ in runs}
+
+
+def counts_of_turns(
+    runs: Sequence[tuple[str, int]], step: str, endpoint: str, variables: Mapping[str, str] = _NONE
+) -> dict[tuple[str, int], int]:
+    """The instructions of processes in which a contender does its step so many times."""
     arguments = [
         ("-m", "benchmarks.instructions.turns", name, step, endpoint, str(times)) for name, times in runs
     ]
-    counted = dict(zip(runs, counts(arguments, variables), strict=True))
-    return {name: (counted[name, _WARM] - counted[name, _COLD]) / (_WARM - _COLD) for name, _ in runs}
+    return dict(zip(runs, counts(arguments, variables), strict=True))
 
 
 def _count(variables: Mapping[str, str], arguments: Sequence[str]) -> int:
