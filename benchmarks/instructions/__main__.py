@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.backends import CannedServer, canned_server
 from benchmarks.instructions.counting import counts, counts_of_turns, warm_turns
+from benchmarks.instructions.parts import PURE, WHOLE
 from benchmarks.instructions.starts import STARTS
 from benchmarks.machine import machine
 from benchmarks.registry import APPS, FLOOR, OURS, SHAPED
@@ -53,6 +54,35 @@ def turns(endpoint: str) -> list[dict[str, Any]]:
     return rows
 
 
+def parts(endpoint: str) -> list[dict[str, Any]]:
+    """What a warm turn with one field changed is made of; the parts add up to the whole."""
+    lengths = (60, 160)
+    names = (*WHOLE, *PURE)
+    runs = [
+        ("-m", "benchmarks.instructions.parts", name, endpoint, str(times))
+        for name in names
+        for times in lengths
+    ]
+    counted = iter(counts(runs))
+    warm = {name: -(next(counted) - next(counted)) / (lengths[1] - lengths[0]) / 1e3 for name in names}
+    made_of = {
+        "two exchanges: connection from the pool, write, wait, read": warm["turn"]
+        - warm["without exchanges"],
+        "parse the item's JSON (orjson)": warm["parse"],
+        "build, sign and check two calls": warm["without exchanges"] - warm["without calls"] - warm["parse"],
+        "decode the attribute values": warm["decode"],
+        "make the record": warm["read"] - warm["decode"],
+        "pack the snapshot": warm["pack"] - warm["read"],
+        "find the changes": warm["find"] - warm["pack"],
+        "plan the write": warm["plan"] - warm["find"],
+        "the turn around it: time limits, pending writes, tasks": warm["without calls"] - warm["plan"],
+    }
+    rows = [{"part": title, "thousands": round(each, 1)} for title, each in made_of.items()]
+    for row in rows:
+        print(f"{row['part']:60} {row['thousands']:>8} thousand", flush=True)
+    return rows
+
+
 def shapes(server: CannedServer) -> list[dict[str, Any]]:
     """The same, with one field changed, for users of other shapes."""
     titles = {each.name: each.title for each in SHAPED if not each.missing()}
@@ -90,6 +120,7 @@ def main() -> None:
         (warm,) = (
             row["thousands"] for row in found["turns"] if (row["step"], row[f"to_{OURS}"]) == ("turn", 1.0)
         )
+        found["parts"] = parts(server.endpoint)
         found["first_turn"] = first_turn(server.endpoint, warm)
         found["shapes"] = shapes(server)
     write_rows("instructions", "python -m benchmarks.instructions", before, size=size, **found)
