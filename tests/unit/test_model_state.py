@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -420,3 +421,20 @@ def test_what_cannot_be_compared_is_left_to_the_codec(before: Any) -> None:
     data.value = Array()
     with pytest.raises(UnsupportedValueError, match="Array"):
         encode(written_by(handled, data, {"value": before}, baseline))
+
+
+class Best(BaseModel):
+    seconds: float | None = math.inf
+
+
+class Records(BaseModel):
+    best: Best = Best()
+    laps: list[float | None] = [math.nan]
+
+
+def test_a_default_that_json_cannot_represent_can_be_set_to_none() -> None:
+    handled = ModelData(Records)
+    data, baseline = handled.read({}, "user.data")
+    data.best.seconds = None
+    data.laps[0] = None
+    assert written_by(handled, data, {}, baseline) == {"best": {"seconds": None}, "laps": [None]}

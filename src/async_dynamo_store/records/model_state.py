@@ -12,7 +12,7 @@ from pydantic import BaseModel, RootModel
 
 from .data_model import aliases
 from .members import Objects
-from .prints import Prints, changed_keys, prints_of
+from .prints import Prints, changed_keys, has_exact_nulls, prints_of
 from .storable import storable, storable_key
 from .value_paths import equal, picked
 
@@ -83,7 +83,9 @@ def json_text(values: Any) -> bytes | None:
 
 def changed(before: ModelState, now: ModelState) -> Iterator[str]:
     """The keys whose value differs, or is set in only one of the states."""
-    keys = changed_keys(now.values, before.prints, now.prints)
+    keys: AbstractSet[str] = before.values.keys() | now.values.keys()
+    if has_exact_nulls(before.values, before.prints.text):
+        keys = changed_keys(now.values, before.prints, now.prints)
     yield from _differing(picked(before.values, keys), picked(now.values, keys))
     if before.parts and now.parts:
         yield from _differing(before.parts.set_values, now.parts.set_values)

@@ -36,8 +36,11 @@ def prints_of(members: dict[Any, Any]) -> Prints:
 
 
 def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> set[Any]:
-    """The keys of the members that have changed since `before`, or have to be compared; `now` is their state."""
-    is_exact = before.is_whole and now.is_whole and _has_exact_nulls(members, now.text)
+    """The keys of the members that have changed since `before`, or have to be compared; `now` is their state.
+
+    `before` must have exact nulls: a NaN that became None has the same text.
+    """
+    is_exact = before.is_whole and now.is_whole and has_exact_nulls(members, now.text)
     if now.text == before.text and is_exact:
         return set()
     changed = set() if before.keys == now.keys else set(before.keys).difference(members)
@@ -70,10 +73,10 @@ def _member_text(key: Any, value: Any) -> bytes | None:
 def _is_exact(key: Any, value: Any) -> bool:
     """Whether the JSON text of a member identifies its value."""
     text = _member_text(key, value)
-    return text is not None and _has_exact_nulls(value, text)
+    return text is not None and has_exact_nulls(value, text)
 
 
-def _has_exact_nulls(value: Any, text: bytes) -> bool:
+def has_exact_nulls(value: Any, text: bytes) -> bool:
     """Whether each null in the JSON text of a value is None: NaN and infinity are written as null, too."""
     nulls = text.count(b"null")
     if not nulls:
