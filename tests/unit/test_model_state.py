@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import (
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -423,6 +424,27 @@ def test_what_cannot_be_compared_is_left_to_the_codec(before: Any) -> None:
         encode(written_by(handled, data, {"value": before}, baseline))
 
 
+class Required(BaseModel):
+    count: int
+    name: str = Field(default="", alias="name", validation_alias=AliasChoices("name", "old"))  # type: ignore[pydantic-alias]  # mypy's plugin knows no choices
+
+
+class Wider(Required):
+    count: int | str  # type: ignore[assignment]  # the subclass accepts what its base does not
+
+
+class Copied(BaseModel):
+    count: int = 0
+
+    def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
+        raise AssertionError
+
+
+class FromAnother(BaseModel):
+    count: int = 0
+    most: int = Field(default_factory=lambda fields: fields["count"] + 1, le=9, validate_default=True)
+
+
 class Best(BaseModel):
     seconds: float | None = math.inf
 
@@ -430,6 +452,48 @@ class Best(BaseModel):
 class Records(BaseModel):
     best: Best = Best()
     laps: list[float | None] = [math.nan]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda data: delattr(data, "count"),
+        lambda data: Required.model_construct(name="b"),  # type: ignore[call-arg]  # what is wrong is the test
+        lambda data: Wider(count="x"),
+    ],
+    ids=["deleted", "not constructed", "accepted by a subclass"],
+)
+def test_what_could_not_be_loaded_again_is_not_written(
+    handler: Callable[[Required], Required | None],
+) -> None:
+    before = {"count": 1, "name": "a"}
+    handled = ModelData(Required)
+    data, baseline = handled.read(dict(before), "user.data")
+    data = handler(data) or data
+    with pytest.raises(UnsupportedValueError, match="does not fit Required any more"):
+        written_by(handled, data, before, baseline)
+
+
+def test_a_deleted_field_is_not_read_from_an_older_key() -> None:
+    before = {"count": 1, "name": "a", "old": "b"}
+    handled = ModelData(Required)
+    data, baseline = handled.read(dict(before), "user.data")
+    del data.name
+    assert written_by(handled, data, before, baseline) == {"count": 1}
+
+
+def test_a_save_calls_no_method_of_the_model() -> None:
+    handled = ModelData(Copied)
+    data, baseline = handled.read({"count": 1}, "user.data")
+    data.count = 2
+    assert written_by(handled, data, {"count": 1}, baseline) == {"count": 2}
+
+
+def test_a_default_made_of_another_field_is_written_if_it_would_not_fit() -> None:
+    handled = ModelData(FromAnother)
+    data, baseline = handled.read({"count": 1}, "user.data")
+    data.count = 20
+    assert written_by(handled, data, {"count": 1}, baseline) == {"count": 20, "most": 2}
 
 
 def test_a_default_that_json_cannot_represent_can_be_set_to_none() -> None:

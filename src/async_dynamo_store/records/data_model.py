@@ -204,7 +204,7 @@ def runs_code(schema: Any) -> bool:
     if isinstance(kind, str):  # otherwise these are fields, by their names
         if kind.startswith("function-") or schema.get("custom_init") or schema.get("post_init"):
             return True
-        if callable(schema.get("discriminator")):
+        if callable(schema.get("discriminator")) or schema.get("default_factory_takes_data"):
             return True
         schema = {key: each for key, each in schema.items() if key not in _OF_NO_VALIDATION}
     return any(map(runs_code, schema.values()))

@@ -133,7 +133,7 @@ class ModelData(Generic[ModelT]):
             and not _is_shared(keys, before.objects, after.objects)
         ):
             written = _with_members(data, kept, keys, (baseline.values, now.values), (before, after))
-            if self._fits(data, picked(written, keys)):
+            if self._fits(data, picked(written, keys), keys):
                 return Written(written, keys)
             readable = self._readable(written, now.values, partial(merged, now.values))
             return Written(readable, keys if readable is written else None)
@@ -154,7 +154,7 @@ class ModelData(Generic[ModelT]):
         members = {
             key: now.values[key] for key in keys if key in now.values and (key in names or key in changes)
         }
-        if self._fits(data, members):
+        if self._fits(data, members, keys):
             return Written(members, keys)
         kept = (before.stored and before.stored.members()) or stored()
         written = others(kept, keys) | members
@@ -162,15 +162,16 @@ class ModelData(Generic[ModelT]):
         readable = self._readable(written, now.values, lambda: with_defaults)
         return Written(readable, keys if readable is written else None)
 
-    def _fits(self, data: ModelT, members: dict[str, Any]) -> bool:
-        """Whether these members can be read back, as far as each of them alone shows it."""
+    def _fits(self, data: ModelT, members: dict[str, Any], keys: AbstractSet[str]) -> bool:
+        """Whether these members can be read back, as far as each of them alone shows it; False if one is missing."""
         names = self._independent_fields
-        if not members.keys() <= names.keys():
+        if members.keys() != keys or not keys <= names.keys():
             return False
-        read = data.model_copy()
+        # Neither a method nor the validator of a model's subclass: the data is loaded as this model.
+        read = BaseModel.__copy__(data)
         try:
             for key, value in members.items():
-                read.__pydantic_validator__.validate_assignment(read, names[key], value, strict=False)
+                self._model.__pydantic_validator__.validate_assignment(read, names[key], value, strict=False)
         except ValidationError:
             return False
         return True
