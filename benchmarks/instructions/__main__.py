@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.backends import CannedServer, canned_server
-from benchmarks.instructions.counting import counts, counts_of_turns, warm_turns
+from benchmarks.instructions.counting import WARM, of_processes, of_steps, warm_turns
+from benchmarks.instructions.counting import turns as of_turns
 from benchmarks.instructions.parts import PURE, WHOLE
 from benchmarks.instructions.starts import STARTS
 from benchmarks.machine import machine
@@ -19,7 +20,7 @@ from benchmarks.user_item import user_item, wire_size
 def starts(endpoint: str) -> list[dict[str, Any]]:
     """From the start of a process to its first answer, compared with bare aioboto3."""
     rows: list[dict[str, Any]] = []
-    counted = counts([("-c", program, endpoint) for program in STARTS.values()])
+    counted = of_processes([("-c", program, endpoint) for program in STARTS.values()])
     for title, instructions in zip(STARTS, counted, strict=True):
         millions, ratio = round(instructions / 1e6), round(instructions / counted[0], 3)
         rows.append({"start": title, "millions": millions, "ratio": ratio})
@@ -32,10 +33,9 @@ def first_turn(endpoint: str, warm: float) -> dict[str, Any]:
 
     `connection` is what the first turn of bare aiohttp posts takes more than the second.
     """
-    runs = [(FLOOR, 0), (FLOOR, 1), (FLOOR, 2), (OURS, 0), (OURS, 1)]
-    counted = counts_of_turns(runs, "turn", endpoint)
-    connection = (2 * counted[FLOOR, 1] - counted[FLOOR, 0] - counted[FLOOR, 2]) / 1e3
-    first = (counted[OURS, 1] - counted[OURS, 0]) / 1e3
+    runs = [(FLOOR, 0), (FLOOR, 1), (OURS, 0)]
+    floor, second, ours = of_steps([of_turns(name, "turn", endpoint, before, 1) for name, before in runs])
+    connection, first = (floor - second) / 1e3, ours / 1e3
     row = {
         "thousands": round(first, 1),
         "connection": round(connection, 1),
@@ -56,15 +56,9 @@ def turns(endpoint: str) -> list[dict[str, Any]]:
 
 def parts(endpoint: str) -> list[dict[str, Any]]:
     """What a warm turn with one field changed is made of; the parts add up to the whole."""
-    lengths = (60, 160)
     names = (*WHOLE, *PURE)
-    runs = [
-        ("-m", "benchmarks.instructions.parts", name, endpoint, str(times))
-        for name in names
-        for times in lengths
-    ]
-    counted = iter(counts(runs))
-    warm = {name: -(next(counted) - next(counted)) / (lengths[1] - lengths[0]) / 1e3 for name in names}
+    counted = of_steps([("-m", "benchmarks.instructions.parts", name, endpoint) for name in names])
+    warm = {name: number / WARM / 1e3 for name, number in zip(names, counted, strict=True)}
     made_of = {
         "two exchanges: connection from the pool, write, wait, read": warm["turn"]
         - warm["without exchanges"],

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.instructions.parts PART ENDPOINT TIMES`: a part of a turn, so many times."""
+"""`python -m benchmarks.instructions.parts PART ENDPOINT`: a part of a turn, many times."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from async_dynamo_store.records.writing import Save, plan_save
 from async_dynamo_store.wire.bookkeeping import Writer
 from async_dynamo_store.wire.codec import decode
 from benchmarks.contenders import Backend
+from benchmarks.instructions.counting import COLD, WARM
+from benchmarks.instructions.switch import counting
 from benchmarks.registry import OURS, open_steps
 from benchmarks.user_item import user_item, wire_form
 from benchmarks.users import KEY_COLUMN, TABLE_NAME, user_id
@@ -42,15 +44,18 @@ PURE = {
 """What the store does without I/O; each of the last four contains the one before."""
 
 
-async def whole(part: str, endpoint: str, times: int) -> None:
-    """Do whole turns."""
+async def whole(part: str, endpoint: str) -> None:
+    """Count whole turns."""
     if part == "without exchanges":
         _answer_from_memory(Exchanges, "post", lambda arguments: b"GetItem" in arguments[0])
     elif part == "without calls":
         _answer_from_memory(Client, "call", lambda arguments: arguments[0])
     async with open_steps(OURS)(Backend(endpoint, 1)) as steps:
-        for _ in range(times):
+        for _ in range(COLD):
             await steps.turn(user_id(1))
+        with counting():
+            for _ in range(WARM):
+                await steps.turn(user_id(1))
 
 
 def _answer_from_memory(owner: type, method: str, key_of: Callable[[tuple[Any, ...]], object]) -> None:
@@ -106,10 +111,13 @@ def pure(part: str) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    part, endpoint, times = sys.argv[1:]
+    part, endpoint = sys.argv[1:]
     if part in WHOLE:
-        asyncio.run(whole(part, endpoint, int(times)))
+        asyncio.run(whole(part, endpoint))
     else:
         do = pure(part)
-        for _ in range(int(times)):
+        for _ in range(COLD):
             do()
+        with counting():
+            for _ in range(WARM):
+                do()

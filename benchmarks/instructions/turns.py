@@ -1,4 +1,4 @@
-"""`python -m benchmarks.instructions.turns CONTENDER STEP ENDPOINT TIMES`: so many steps of a contender, one after the other."""
+"""`python -m benchmarks.instructions.turns CONTENDER STEP ENDPOINT BEFORE COUNTED`: steps of a contender, one after the other."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import asyncio
 import sys
 
 from benchmarks.contenders import Backend
+from benchmarks.instructions.switch import counting
 from benchmarks.registry import open_steps
 from benchmarks.users import user_id
 
 
-async def main(contender: str, step: str, endpoint: str, times: int) -> None:
-    """Open the contender and do the steps."""
+async def main(contender: str, step: str, endpoint: str, before: int, counted: int) -> None:
+    """Open the contender, do the steps before, and count the others."""
     async with open_steps(contender)(Backend(endpoint, 1)) as steps:
         do = getattr(steps, step)
-        for _ in range(times):
+        for _ in range(before):
             await do(user_id(1))
+        with counting():
+            for _ in range(counted):
+                await do(user_id(1))
 
 
 if __name__ == "__main__":
-    contender, step, endpoint, times = sys.argv[1:]
-    asyncio.run(main(contender, step, endpoint, int(times)))
+    contender, step, endpoint, before, counted = sys.argv[1:]
+    asyncio.run(main(contender, step, endpoint, int(before), int(counted)))

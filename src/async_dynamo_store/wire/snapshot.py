@@ -10,7 +10,7 @@ import orjson
 if TYPE_CHECKING:
     from .values import AttributeValue, Item, ItemPath
 
-_LARGE = 16
+_LARGE = 8
 """Values in a member that is worth a JSON text of its own."""
 
 
