@@ -235,6 +235,31 @@ def test_the_instructions_are_those_of_the_result_file() -> None:
         assert f"| {title} | {' | '.join(ratios)} |" in page
 
 
+def test_the_instructions_of_shapes_and_parts_are_those_of_the_result_file() -> None:
+    result = json.loads((ROOT / "benchmarks/results/instructions.json").read_text(encoding="utf-8"))
+    page = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    shapes: dict[str, list[str]] = {}
+    for row in result["shapes"]:
+        cells = shapes.setdefault(f"{row['shape']} | {row['bytes']:,}", [])
+        if "posts" not in row["contender"]:
+            cells.append(f"{row['to_floor']:.2f} ×")
+    for user, (ours, pydynox, aiodynamo, model) in shapes.items():
+        assert f"| {user} | {ours} | {model} | {pydynox} | {aiodynamo} |" in page
+    for row in result["parts"]:
+        assert f"| {row['part']} | {row['thousands']:.0f} |" in page
+    first = result["first_turn"]
+    whole, connection = (f"{first[name]:,.0f}" for name in ("thousands", "connection"))
+    rest = f"{first['without_connection_to_warm']:.2f} times a warm turn"
+    assert f"takes {whole} thousand, {connection} of them for its connection; the rest is {rest}" in page
+
+
+def test_a_compiled_codec_brings_what_the_result_file_says() -> None:
+    result = json.loads((ROOT / "benchmarks/results/compiled.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/fast-path.md").read_text(encoding="utf-8")
+    spared = sorted(round(100 * (1 - row["compiled_to_pure"])) for row in result["rows"])
+    assert f"{spared[0]} to {spared[-1]} %" in page
+
+
 def test_the_plot_is_there_and_the_page_is_short() -> None:
     (plot,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert (ROOT / plot).is_file()
