@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from async_dynamo_store.wire import bookkeeping
-from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, WriteMark, Writer, identity_of, upkeep
+from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, WriteMark, Writer, identity_of, stale
 from async_dynamo_store.wire.changes import Change, Replace, apply
 from async_dynamo_store.wire.codec import decode
 from async_dynamo_store.wire.expression import Expression, Guard
@@ -133,22 +133,32 @@ STALE: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("stored", "after"), STALE, ids=repr)
 def test_what_is_out_of_date_is_removed(stored: dict[str, Any], after: dict[str, Any]) -> None:
-    assert decode({"M": apply(item(stored), upkeep(NOW, item(stored), MARK))}) == after
+    assert decode({"M": apply(item(stored), stale(NOW, item(stored), MARK))}) == after
 
 
-@pytest.mark.parametrize("stored", [{}, {ATTRIBUTE: "text"}, {ATTRIBUTE: {"saves": {"now": NOW}}}], ids=repr)
+def test_an_item_without_the_attribute_gets_it() -> None:
+    (change,) = bookkeeping.changes(NOW, {}, MARK)
+    after = apply({}, [change])
+    assert isinstance(change, Replace)
+    assert (change.path, change.old) == ((ATTRIBUTE,), None)
+    assert identity_of(after) is not None
+    assert MARK.is_in(after)
+
+
+@pytest.mark.parametrize("stored", [{ATTRIBUTE: "text"}, {ATTRIBUTE: {"saves": {"now": NOW}}}], ids=repr)
 def test_an_item_without_identity_gets_one(stored: dict[str, Any]) -> None:
     before = item(stored)
-    (change,) = upkeep(NOW, before, MARK)
+    change, mark = bookkeeping.changes(NOW, before, MARK)
     assert isinstance(change, Replace)
     assert (change.path, change.old) == ((ATTRIBUTE, "id"), None)
+    assert mark == MARK.change()
     assert identity_of(before) is None
     assert identity_of(apply(before, [change])) == change.value
-    assert list(upkeep(NOW, apply(before, [change]), MARK)) == []
+    assert list(bookkeeping.changes(NOW, apply(before, [change]), MARK)) == [mark]
 
 
 def test_two_items_have_two_identities() -> None:
-    ones: list[Change] = [*upkeep(NOW, {}, MARK), *upkeep(NOW, {}, MARK)]
+    ones: list[Change] = [*bookkeeping.changes(NOW, {}, MARK), *bookkeeping.changes(NOW, {}, MARK)]
     assert ones[0] != ones[1]
 
 

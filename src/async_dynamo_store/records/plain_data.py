@@ -35,7 +35,8 @@ class PlainData:
         counted: AbstractSet[str],
     ) -> Written:
         """The dict itself."""
-        return Written(data, counted | changed_keys(data, baseline, now))
+        changed = changed_keys(data, baseline, now)
+        return Written(data, dict.fromkeys((*counted, *changed)).keys() if counted else changed)
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
         """The keys themselves."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -35,7 +36,7 @@ def prints_of(members: dict[Any, Any]) -> Prints:
         return Prints(tuple(members), b"{%b}" % b",".join(texts), is_whole=False)
 
 
-def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> set[Any]:
+def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> AbstractSet[Any]:
     """The keys of the members that have changed since `before`, or have to be compared; `now` is their state.
 
     `before` must have exact nulls: a NaN that became None has the same text.
@@ -43,9 +44,13 @@ def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> set[An
     is_exact = before.is_whole and now.is_whole and has_exact_nulls(members, now.text)
     if now.text == before.text and is_exact:
         return set()
-    changed = set() if before.keys == now.keys else set(before.keys).difference(members)
+    changed: dict[
+        Any, None
+    ] = {}  # in the order of the members, so that the same changes give the same request
+    if before.keys != now.keys:
+        changed = dict.fromkeys(key for key in before.keys if key not in members)
     if not is_exact:
-        changed.update(key for key, value in members.items() if not _is_exact(key, value))
+        changed |= dict.fromkeys(key for key, value in members.items() if not _is_exact(key, value))
     begin, is_same = 1, True
     for key, value in members.items():
         # If the old text ends with the rest of the new one, the remaining members are unchanged.
@@ -57,9 +62,9 @@ def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> set[An
         end = begin + len(text)
         is_same = is_same and before.text.startswith(now.text[begin : end + 1], begin)
         if not is_same:
-            changed.add(key)
+            changed[key] = None
         begin = end + 1
-    return changed
+    return changed.keys()
 
 
 def _member_text(key: Any, value: Any) -> bytes | None:
@@ -82,7 +87,7 @@ def has_exact_nulls(value: Any, text: bytes) -> bool:
     if not nulls:
         return True
     # A walk through all values is rarely needed: most have no None inside.
-    is_counted = type(value) is dict and nulls == sum(member is None for member in value.values())
+    is_counted = type(value) is dict and nulls == [*value.values()].count(None)
     return is_counted or _has_only_none_as_null(value)
 
 

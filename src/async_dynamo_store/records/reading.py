@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from async_dynamo_store.errors import UnreadableItemError
 from async_dynamo_store.wire.changes import find
@@ -21,15 +22,22 @@ def read_map(item: Item, path: ItemPath) -> Item:
 
     Raises `UnreadableItemError` if a value along the path is not a map.
     """
-    members = item
-    for length, key in enumerate(path, 1):
-        value = members.get(str(key))
+    members: Any = item
+    for key in path:
+        value = members.get(key)
         if value is None:
             return {}
-        if "M" not in value:
-            raise unreadable(item, path[:length], "a map")
-        members = value["M"]
-    return members
+        members = value.get("M")
+        if members is None:
+            raise unreadable(item, _to_the_first_other(item, path), "a map")
+    found: Item = members
+    return found
+
+
+def _to_the_first_other(item: Item, path: ItemPath) -> ItemPath:
+    """The path to the first value along `path` that is not a map."""
+    prefixes = (path[:length] for length in range(1, len(path) + 1))
+    return next(prefix for prefix in prefixes if "M" not in (find(item, prefix) or {}))
 
 
 def read_time(item: Item, path: ItemPath | None) -> datetime | None:

@@ -18,7 +18,7 @@ def found(values: Any, path: ValuePath) -> Any:
 
 def picked(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:
     """The members of a map under these keys."""
-    return {key: value for key, value in members.items() if key in keys}
+    return {key: members[key] for key in keys if key in members}
 
 
 def others(members: Mapping[str, Any], keys: Collection[Any]) -> dict[str, Any]:

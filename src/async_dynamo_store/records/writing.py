@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.wire import bookkeeping
-from async_dynamo_store.wire.changes import Change, Increment, apply, find, put
+from async_dynamo_store.wire.changes import Change, Increment, apply, find
 from async_dynamo_store.wire.expression import Condition, Expression, Guard, plan
 from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size
 
@@ -33,16 +33,12 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One request that performs a save, and the item after it.
-
-    `record_token` distinguishes the user of the base from a user created later under the same key; None for a new
-    user.
-    """
+    """One request that performs a save: planned for the item `before`, and the item after it."""
 
     operation: str
     mark: WriteMark
+    before: Snapshot | None
     after: Snapshot
-    record_token: Item | None
     parameters: dict[str, Any] = field(repr=False)
 
 
@@ -74,7 +70,7 @@ def plan_save(elements: Elements[Any], save: Save, base: Snapshot | None, mark: 
             "update_item",
             _update_request(elements, save, stored, with_write, after, mark),
         )
-    return Write(operation, mark, whole, _record_token(elements, stored), parameters)
+    return Write(operation, mark, base, whole, parameters)
 
 
 def _written_with(
@@ -83,8 +79,7 @@ def _written_with(
     """The changes that accompany this write: times, expiry, index keys, and this library's own attribute."""
     return [
         *elements.written_with(before, changed, save.now),
-        *bookkeeping.upkeep(save.now.timestamp(), before, mark),
-        mark.change(),
+        *bookkeeping.changes(save.now.timestamp(), before, mark),
     ]
 
 
@@ -133,7 +128,7 @@ def _nobody_is_there(elements: Elements[Any], save: Save, expression: Expression
     """The condition that there is no item, or only an expired one."""
     condition = f"attribute_not_exists({expression.path((next(iter(save.key)),))})"
     if alive := elements.expiry.alive(save.now):
-        condition += f" OR {expression.expired(alive)}"
+        condition += f" OR {expression.text(alive.expired)}"
     return condition
 
 
@@ -152,13 +147,3 @@ def _same_user(elements: Elements[Any], save: Save, stored: Item, expression: Ex
         one_of = [expression.condition(Guard(created_at, value)) for value in (None, created)]
         put_by_others.append(f"({' OR '.join(one_of)})")
     return f"{same} OR {' AND '.join(put_by_others)}"
-
-
-def _record_token(elements: Elements[Any], stored: Item | None) -> Item | None:
-    if stored is None:
-        return None
-    token: Item = {}
-    for path in (bookkeeping.ID, elements.layout.created_at):
-        if path and (value := find(stored, path)) is not None:
-            token = put(token, path, value)
-    return token

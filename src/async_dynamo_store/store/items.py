@@ -137,8 +137,10 @@ class Items:
         """
 
         def may_retry(stored: Item | None, attempt: int) -> bool:
-            token = write.record_token
-            is_same_user = token is None or (stored is not None and not self._is_other_item(stored, token))
+            before = write.before
+            is_same_user = before is None or (
+                stored is not None and not self._is_other_item(stored, before.part(()))
+            )
             return save.mode == "merge" and is_same_user and attempt < _TRIES
 
         return await self._until_made(
@@ -191,7 +193,7 @@ class Items:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **plan(changes, None, conditions),
         }
-        return Write("update_item", mark, self._elements.snapshot({}), None, parameters)
+        return Write("update_item", mark, None, self._elements.snapshot({}), parameters)
 
     async def _until_made(
         self,

@@ -99,7 +99,9 @@ class Writer:
             if self._process != os.getpid():  # a forked process needs its own name
                 self._process, self._name, self._lanes = os.getpid(), _new_name(), {}
             taken = self._lanes.setdefault(key, set())
-            lane = next(number for number in range(len(taken) + 1) if number not in taken)
+            lane = 0
+            while lane in taken:
+                lane += 1
             taken.add(lane)
             self._last = max(self._last + 1, int(time.time() * 1000))
             return WriteMark(f"{self._name}.{lane}", self._last)
@@ -141,28 +143,31 @@ def identity_of(item: Item) -> AttributeValue | None:
     return find(item, ID)
 
 
-def upkeep(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
-    """The changes that maintain the attribute: add a missing identity, remove outdated entries."""
+def changes(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
+    """The changes to the attribute that accompany a write: its mark, a missing identity, no outdated entries."""
+    if ATTRIBUTE not in base:
+        writers = {own.slot: {"N": str(own.number)}}
+        yield Replace((ATTRIBUTE,), None, {"M": {"id": new_identity(), "writers": {"M": writers}}})
+        return
     if identity_of(base) is None:
         yield Replace(ID, None, new_identity())
     yield from stale(epoch, base, own)
+    yield own.change()
 
 
 def stale(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
     """The changes that remove outdated entries: slots of inactive writers except `own`, and tokens of version 0.1."""
-    if ATTRIBUTE not in base:
-        return
     silent_since = int((epoch - _SILENT_SECONDS) * 1000)
-    floor = find(base, _FLOOR)
+    entries: Item = base.get(ATTRIBUTE, {}).get("M", {})
+    floor = entries.get("floor")
     highest = int(floor["N"]) if floor else 0
-    slots = find(base, _WRITERS) or {}
-    for slot, number in slots.get("M", {}).items():
+    for slot, number in entries.get("writers", {}).get("M", {}).items():
         if int(number["N"]) < silent_since and slot != own.slot:
             yield Replace((*_WRITERS, slot), number, None)
             highest = max(highest, int(number["N"]))
     if highest > (int(floor["N"]) if floor else 0):
         yield Replace(_FLOOR, floor, {"N": str(highest)})
-    tokens = (find(base, _TOKENS) or {}).get("M")
+    tokens = entries.get("saves", {}).get("M")
     if tokens is None:
         return
     old = [token for token, when in tokens.items() if epoch - float(when.get("N", 0)) > _TOKEN_SECONDS]

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .changes import Append, Change, Increment, Put, Replace, apply, find
@@ -24,11 +25,51 @@ FIVE_YEARS = 5 * 365 * 24 * 3600
 _OPERATOR = re.compile(r" (?:=|\+|<|OR|AND|BETWEEN) |NOT |\w\(")
 
 
+class _Form(NamedTuple):
+    """The text of a clause, with a field for each path and then for each of its `values`."""
+
+    text: str
+    values: int = 0
+
+
+_EQUAL = _Form("{0} = {1}", 1)
+_ABSENT = _Form("attribute_not_exists({0})")
+_PRESENT = _Form("attribute_exists({0})")
+_OF_TYPE = _Form("attribute_type({0}, {1})", 1)
+_ABSENT_OR_OF_TYPE = _Form("(attribute_not_exists({0}) OR attribute_type({0}, {1}))", 1)
+_SUM = _Form("{0} = if_not_exists({0}, {1}) + {2}", 2)
+_APPENDED = _Form("{0} = list_append({0}, {1})", 1)
+_EXPIRED = _Form("{0} BETWEEN {1} AND {2}", 2)
+_ALIVE = _Form(f"NOT {_EXPIRED.text}", 2)
+_LOWER = _Form("{0} < {1}", 1)
+_NEW = _Form("attribute_not_exists({0}) AND (attribute_not_exists({1}) OR {1} < {2})", 1)
+_NEW_OR_LOWER = _Form(f"({_NEW.text} OR {{0}} < {{2}})", 1)
+
+_Values = tuple[AttributeValue, ...]
+_MAP: AttributeValue = {"S": "M"}
+_LIST: AttributeValue = {"S": "L"}
+_NUMBER: AttributeValue = {"S": "N"}
+
+
+class Clause(NamedTuple):
+    """A part of an expression: its form, filled with paths and values."""
+
+    form: _Form
+    paths: tuple[ItemPath, ...]
+    values: _Values = ()
+
+
 class Guard(NamedTuple):
     """The condition that `path` holds `value` (None: that it does not exist)."""
 
     path: ItemPath
     value: AttributeValue | None
+
+    @property
+    def clause(self) -> Clause:
+        """The condition as text."""
+        path, value = self
+        return Clause(_ABSENT, (path,)) if value is None else Clause(_EQUAL, (path,), (value,))
 
 
 class Alive(NamedTuple):
@@ -41,6 +82,16 @@ class Alive(NamedTuple):
     path: ItemPath
     epoch: int
 
+    @property
+    def clause(self) -> Clause:
+        """The condition as text."""
+        return self.expired._replace(form=_ALIVE)
+
+    @property
+    def expired(self) -> Clause:
+        """The opposite condition: the item has expired. False if the path holds no number."""
+        return Clause(_EXPIRED, (self.path,), ({"N": str(self.epoch - FIVE_YEARS)}, {"N": str(self.epoch)}))
+
 
 class Unmade(NamedTuple):
     """The condition that the slot's number is lower than `number`, or that it is absent and `floor` is lower."""
@@ -50,6 +101,14 @@ class Unmade(NamedTuple):
     floor: ItemPath
     may_have_slot: bool
     may_lack_slot: bool
+
+    @property
+    def clause(self) -> Clause:
+        """The condition as text."""
+        if not self.may_lack_slot:
+            return Clause(_LOWER, (self.slot,), (self.number,))
+        form = _NEW_OR_LOWER if self.may_have_slot else _NEW
+        return Clause(form, (self.slot, self.floor), (self.number,))
 
 
 Condition = Guard | Alive | Unmade
@@ -93,28 +152,13 @@ class Expression:
         self.values[placeholder] = value
         return placeholder
 
+    def text(self, clause: Clause) -> str:
+        """The text of a clause."""
+        return clause.form.text.format(*map(self.path, clause.paths), *map(self.value, clause.values))
+
     def condition(self, condition: Condition) -> str:
         """The text of a condition."""
-        if isinstance(condition, Unmade):
-            return self._unmade(condition)
-        if isinstance(condition, Alive):
-            return f"NOT {self.expired(condition)}"
-        name, value = self.path(condition.path), condition.value
-        return f"attribute_not_exists({name})" if value is None else f"{name} = {self.value(value)}"
-
-    def expired(self, alive: Alive) -> str:
-        """The text of the opposite condition: the item has expired. False if the path holds no number."""
-        oldest, now = ({"N": str(seconds)} for seconds in (alive.epoch - FIVE_YEARS, alive.epoch))
-        return f"{self.path(alive.path)} BETWEEN {self.value(oldest)} AND {self.value(now)}"
-
-    def _unmade(self, condition: Unmade) -> str:
-        slot, number = self.path(condition.slot), self.value(condition.number)
-        is_lower = f"{slot} < {number}"
-        if not condition.may_lack_slot:
-            return is_lower
-        floor = self.path(condition.floor)
-        is_new = f"attribute_not_exists({slot}) AND (attribute_not_exists({floor}) OR {floor} < {number})"
-        return f"({is_new} OR {is_lower})" if condition.may_have_slot else is_new
+        return self.text(condition.clause)
 
     def parameters(self, condition: str) -> dict[str, Any]:
         """The request parameters for a condition that uses these aliases."""
@@ -142,15 +186,140 @@ def plan(
     If a plan exceeds DynamoDB's limits (4 KB and 300 operators; AWS, 'Expressions' in 'Quotas in Amazon DynamoDB'),
     changes under one parent become one write of that parent, with the condition that it still equals the base.
     """
+    if base is None:
+        return _filled(changes, conditions).parameters
+    fine = [part for change in changes for part in change.on(base)]
     limit = _MAX_CHANGES
+    writes = fine if _stand_alone(fine, base, limit) else _group_under_parents(fine, base, after, limit)
     while True:
-        writes = list(changes) if base is None else _group_under_parents(changes, base, after, limit)
-        expression = Expression()
-        update = _update_text(writes, expression)
-        condition = " AND ".join([*_conditions(writes, expression), *map(expression.condition, conditions)])
-        if limit == 1 or (_fits(update) and _fits(condition)):
-            return {"UpdateExpression": update} | expression.parameters(condition)
+        planned = _filled(writes, conditions)
+        if planned.fits or limit == 1:
+            return planned.parameters
         limit //= 2
+        writes = _group_under_parents(fine, base, after, limit)
+
+
+class _Filled(NamedTuple):
+    parameters: dict[str, Any]
+    fits: bool
+
+
+class _Texts(NamedTuple):
+    """The texts of an update, in which only the values of the `placeholders` are missing."""
+
+    update: str
+    condition: str
+    names: dict[str, str]
+    placeholders: list[str]
+    types: dict[str, AttributeValue]
+    fits: bool
+
+
+_Write = tuple[ItemPath, _Form | None, _Form | None]
+
+
+def _filled(writes: Sequence[Change], conditions: Sequence[Condition]) -> _Filled:
+    clauses = [condition.clause for condition in conditions]
+    forms: list[_Write] = []
+    values: list[AttributeValue] = []
+    conditional: list[AttributeValue] = []
+    for write in writes:
+        form, new, condition, old = _clauses(write)
+        forms.append((write.path, form, condition))
+        values += new
+        conditional += old
+    for clause in clauses:
+        conditional += clause.values
+    texts = _texts(tuple(forms), tuple([clause[:2] for clause in clauses]))
+    parameters: dict[str, Any] = {
+        "UpdateExpression": texts.update,
+        "ConditionExpression": texts.condition,
+        "ExpressionAttributeNames": texts.names.copy(),
+    }
+    if texts.placeholders or texts.types:
+        filled = dict(zip(texts.placeholders, values + conditional, strict=True))
+        parameters["ExpressionAttributeValues"] = filled | texts.types
+    return _Filled(parameters, texts.fits)
+
+
+def _clauses(write: Change) -> tuple[_Form | None, _Values, _Form | None, _Values]:
+    """How the update writes a change (None: it removes the path), and the condition that this needs; each with its values."""
+    if isinstance(write, Put):
+        if isinstance(write.path[-1], int):
+            # DynamoDB appends a value that is set at an index beyond the end of a list.
+            return _EQUAL, (write.value,), _PRESENT, ()
+        is_new_map = write.only_if_absent and "M" in write.value
+        return _EQUAL, (write.value,), _ABSENT if is_new_map else None, ()
+    if isinstance(write, Replace):
+        new, old = write.value, write.old
+        condition, was = (_ABSENT, ()) if old is None else (_EQUAL, (old,))
+        return (None, (), condition, was) if new is None else (_EQUAL, (new,), condition, was)
+    if isinstance(write, Increment):
+        return _SUM, (write.start, write.by), _ABSENT_OR_OF_TYPE, (_NUMBER,)
+    if isinstance(write, Append):
+        return _APPENDED, ({"L": list(write.members)},), _OF_TYPE, (_LIST,)
+    return None, (), _PRESENT if isinstance(write.path[-1], int) else None, ()
+
+
+@lru_cache(maxsize=512)
+def _texts(writes: tuple[_Write, ...], clauses: tuple[tuple[_Form, tuple[ItemPath, ...]], ...]) -> _Texts:
+    """The texts for these forms. Most saves of an app write the same few paths, and differ only in the values."""
+    expression = Expression()
+    open_: AttributeValue = {}
+
+    def text(form: _Form, *paths: ItemPath) -> str:
+        return expression.text(Clause(form, paths, (open_,) * form.values))
+
+    sets: list[str] = []
+    removes: list[str] = []
+    for path, form, _ in writes:
+        if form:
+            sets.append(text(form, path))
+        else:
+            removes.append(expression.path(path))
+    conditions: list[str] = []
+    types: dict[str, str] = {}
+    for parent, tag in _parents(path for path, _, _ in writes):
+        if tag not in types:
+            types[tag] = expression.value({"S": tag})
+        conditions.append(_OF_TYPE.text.format(expression.path(parent), types[tag]))
+    conditions += [text(form, path) for path, _, form in writes if form]
+    conditions += [text(form, *paths) for form, paths in clauses]
+    steps = [f"SET {', '.join(sets)}"] if sets else []
+    steps += [f"REMOVE {', '.join(removes)}"] if removes else []
+    update, condition = " ".join(steps), " AND ".join(conditions)
+    values = expression.values.items()
+    return _Texts(
+        update,
+        condition,
+        {alias: name for name, alias in expression.names.items()},
+        [placeholder for placeholder, value in values if value is open_],
+        {placeholder: value for placeholder, value in values if value is not open_},
+        _fits(update) and _fits(condition),
+    )
+
+
+def _parents(paths: Iterable[ItemPath]) -> Iterable[tuple[ItemPath, str]]:
+    """The maps and lists that hold these paths, each with its type."""
+    return dict.fromkeys(
+        (path[:-1], "L" if isinstance(path[-1], int) else "M") for path in paths if len(path) > 1
+    )
+
+
+@lru_cache(maxsize=512)
+def _parents_of_separate(paths: tuple[ItemPath, ...]) -> Iterable[tuple[ItemPath, str]] | None:
+    """`_parents` of paths none of which contains another; None for other paths."""
+    places = set(paths)
+    inside = any(path[:length] in places for path in paths for length in range(1, len(path)))
+    return None if inside or len(places) < len(paths) else _parents(paths)
+
+
+def _stand_alone(writes: Sequence[Change], base: Item, limit: int) -> bool:
+    """Whether each change can be written at its own path: there are not too many, and the base has all parents."""
+    if len(writes) > limit:
+        return False
+    parents = _parents_of_separate(tuple([write.path for write in writes]))
+    return parents is not None and all(tag in (find(base, parent) or ()) for parent, tag in parents)
 
 
 def _fits(text: str) -> bool:
@@ -160,62 +329,10 @@ def _fits(text: str) -> bool:
     )
 
 
-def _update_text(writes: Iterable[Change], expression: Expression) -> str:
-    sets: list[str] = []
-    removes: list[str] = []
-    for write in writes:
-        name = expression.path(write.path)
-        if isinstance(write, (Put, Replace)) and write.value is not None:
-            sets.append(f"{name} = {expression.value(write.value)}")
-        elif isinstance(write, Increment):
-            start, by = expression.value(write.start), expression.value(write.by)
-            sets.append(f"{name} = if_not_exists({name}, {start}) + {by}")
-        elif isinstance(write, Append):
-            sets.append(f"{name} = list_append({name}, {expression.value({'L': list(write.members)})})")
-        else:
-            removes.append(name)
-    if not removes:
-        return f"SET {', '.join(sets)}"
-    return f"SET {', '.join(sets)} REMOVE {', '.join(removes)}" if sets else f"REMOVE {', '.join(removes)}"
-
-
-def _conditions(writes: Sequence[Change], expression: Expression) -> list[str]:
-    conditions: list[str] = []
-    types: dict[bool, str] = {}
-    parents = [(write.path[:-1], isinstance(write.path[-1], int)) for write in writes if len(write.path) > 1]
-    for parent, is_list in dict.fromkeys(parents):
-        if is_list not in types:
-            types[is_list] = expression.value({"S": "L" if is_list else "M"})
-        conditions.append(f"attribute_type({expression.path(parent)}, {types[is_list]})")
-    for write in writes:
-        name = expression.path(write.path)
-        if isinstance(write, Replace):
-            conditions.append(expression.condition(Guard(write.path, write.old)))
-        elif isinstance(write, Increment):
-            conditions.append(_absent_or(name, "N", expression))
-        elif isinstance(write, Append):
-            conditions.append(f"attribute_type({name}, {expression.value({'S': 'L'})})")
-        elif isinstance(write.path[-1], int):
-            # DynamoDB appends a value that is set at an index beyond the end of a list.
-            conditions.append(f"attribute_exists({name})")
-        elif isinstance(write, Put) and write.only_if_absent and "M" in write.value:
-            conditions.append(expression.condition(Guard(write.path, None)))
-    return conditions
-
-
-def _absent_or(name: str, tag: str, expression: Expression) -> str:
-    return f"(attribute_not_exists({name}) OR attribute_type({name}, {expression.value({'S': tag})}))"
-
-
-def _group_under_parents(
-    changes: Sequence[Change], base: Item, after: Item | None, limit: int
-) -> list[Change]:
-    fine = [part for change in changes for part in change.on(base)]
+def _group_under_parents(fine: Sequence[Change], base: Item, after: Item | None, limit: int) -> list[Change]:
     paths = [change.path for change in fine]
     written = set(paths)
     places = [_writable_path(path, base, written) for path in paths]
-    if places == paths and len(written) == len(paths) <= limit:
-        return fine
     while len(set(places)) > limit and (parent := _busiest_parent(set(places), limit)):
         places = [parent if place[: len(parent)] == parent else place for place in places]
     counts: dict[ItemPath, int] = {}

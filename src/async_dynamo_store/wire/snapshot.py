@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import compress, repeat
+from operator import contains
 from typing import TYPE_CHECKING
 
 import orjson
 
 if TYPE_CHECKING:
-    from .values import AttributeValue, Item, ItemPath
+    from .values import Item, ItemPath
 
-_LARGE = 8
-"""Values in a member that is worth a JSON text of its own."""
+_LARGE = 128
+"""The bytes of a JSON text from which a member is worth one of its own: about 8 numbers."""
 
 
 class Snapshot:
@@ -49,18 +51,22 @@ class Snapshot:
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
         """A packed snapshot in which `part` replaces `self.part(keys)`."""
         made = Snapshot(part, self._path)
-        made.pack()
         kept = {key: text for key, text in self._texts.items() if key not in keys}
-        made._texts = kept | made._texts
+        made._hold(kept | _texts_of(part, self._path, keys))
         return made
 
     def pack(self) -> None:
         """Replace the large members by JSON texts; those that contain bytes have none and stay."""
         if self._rest is None:
-            self._texts = _texts_of(self._item, self._path)
-            self._rest = _without(self._item, self._path, self._texts) if self._texts else self._item
-        self._item = self._rest
-        self._unpacked.clear()
+            self._hold(_texts_of(self._item, self._path))
+        else:
+            self._item = self._rest
+            self._unpacked.clear()
+
+    def _hold(self, texts: dict[str, bytes]) -> None:
+        """Pack for the first time, with these texts."""
+        self._texts = texts
+        self._item = self._rest = _without(self._item, self._path, texts) if texts else self._item
 
     @property
     def size(self) -> int:
@@ -72,39 +78,35 @@ class Snapshot:
         return self._size
 
 
-def _texts_of(item: Item, path: ItemPath) -> dict[str, bytes]:
-    """The large members of the map at the path, as JSON texts."""
+def _texts_of(item: Item, path: ItemPath, keys: Collection[str] | None = None) -> dict[str, bytes]:
+    """The large members of the map at the path (only of these `keys`, if they are given), as JSON texts."""
     for key in path:
         item = item.get(str(key), {}).get("M", {})
+    if keys is not None:
+        item = {key: item[key] for key in keys if key in item}
     texts: dict[str, bytes] = {}
-    for key, value in item.items():
-        if ("M" in value or "L" in value) and _is_large(value):
+    for tag in ("M", "L"):
+        # Most members are scalars; `compress` passes over them without a step of Python for each.
+        for key in compress(item, map(contains, item.values(), repeat(tag))):
             try:
-                texts[key] = orjson.dumps(value)
+                text = orjson.dumps(item[key])
             except TypeError:
                 continue
+            if len(text) >= _LARGE:
+                texts[key] = text
     return texts
 
 
-def _is_large(value: AttributeValue) -> bool:
-    """Whether a value contains at least `_LARGE` values, at any depth."""
-    left, values = _LARGE, [value]
-    while values:
-        value = values.pop()
-        members = value["M"].values() if "M" in value else value.get("L", ())
-        left -= len(members)
-        if left <= 0:
-            return True
-        values += members
-    return False
-
-
-def _without(item: Item, path: ItemPath, keys: Collection[str]) -> Item:
+def _without(item: Item, path: ItemPath, keys: Iterable[str]) -> Item:
     """The item without these members of the map at the path."""
-    if not path:
-        return {key: value for key, value in item.items() if key not in keys}
-    key = str(path[0])
-    return {**item, key: {"M": _without(item[key]["M"], path[1:], keys)}}
+    rest = item.copy()
+    if path:
+        key = str(path[0])
+        rest[key] = {"M": _without(item[key]["M"], path[1:], keys)}
+        return rest
+    for key in keys:
+        rest.pop(key, None)
+    return rest
 
 
 def _with_members(item: Item, path: ItemPath, members: Item) -> Item:

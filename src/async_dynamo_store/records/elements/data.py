@@ -56,7 +56,7 @@ class DataElement(Generic[DataT]):
         """The changes that the turn made to the data."""
         if not self._is_stored:
             return
-        counted = {path[0] for path in loaded.increments}
+        counted = dict.fromkeys(path[0] for path in loaded.increments).keys()
         stored = partial(self._stored, loaded)
         written, keys = self._model.write(data, stored, loaded.baseline, baseline, counted)
         if keys is None:

@@ -59,7 +59,7 @@ class Log:
         expression = Expression()
         free = f"attribute_not_exists({expression.path((PARTITION_KEY_OF_CONVERSATIONS,))})"
         if expired:
-            free += f" OR {expression.expired(expired)}"
+            free += f" OR {expression.text(expired.expired)}"
         return await self._put_if(item, expression, free, ("token", token))
 
     async def replace(self, item: Item, attribute: str, was: str) -> Item | None:
