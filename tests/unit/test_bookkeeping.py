@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from async_dynamo_store.records import deliveries
 from async_dynamo_store.wire import bookkeeping
 from async_dynamo_store.wire.bookkeeping import ATTRIBUTE, WriteMark, Writer, identity_of, stale
 from async_dynamo_store.wire.changes import Change, Replace, apply
@@ -137,7 +138,7 @@ def test_what_is_out_of_date_is_removed(stored: dict[str, Any], after: dict[str,
 
 
 def test_an_item_without_the_attribute_gets_it() -> None:
-    (change,) = bookkeeping.changes(NOW, {}, MARK)
+    (change,) = bookkeeping.changes(NOW, {}, {}, MARK)
     after = apply({}, [change])
     assert isinstance(change, Replace)
     assert (change.path, change.old) == ((ATTRIBUTE,), None)
@@ -148,17 +149,26 @@ def test_an_item_without_the_attribute_gets_it() -> None:
 @pytest.mark.parametrize("stored", [{ATTRIBUTE: "text"}, {ATTRIBUTE: {"saves": {"now": NOW}}}], ids=repr)
 def test_an_item_without_identity_gets_one(stored: dict[str, Any]) -> None:
     before = item(stored)
-    change, mark = bookkeeping.changes(NOW, before, MARK)
+    change, mark = bookkeeping.changes(NOW, before, before, MARK)
     assert isinstance(change, Replace)
     assert (change.path, change.old) == ((ATTRIBUTE, "id"), None)
     assert mark == MARK.change()
     assert identity_of(before) is None
     assert identity_of(apply(before, [change])) == change.value
-    assert list(bookkeeping.changes(NOW, apply(before, [change]), MARK)) == [mark]
+    after = apply(before, [change])
+    assert list(bookkeeping.changes(NOW, after, after, MARK)) == [mark]
+
+
+def test_what_a_save_writes_into_a_new_attribute_is_kept() -> None:
+    changed = apply({}, [deliveries.note("m1")])
+    after = apply(changed, bookkeeping.changes(NOW, {}, changed, MARK))
+    assert deliveries.is_noted("m1", after)
+    assert identity_of(after) is not None
+    assert MARK.is_in(after)
 
 
 def test_two_items_have_two_identities() -> None:
-    ones: list[Change] = [*bookkeeping.changes(NOW, {}, MARK), *bookkeeping.changes(NOW, {}, MARK)]
+    ones: list[Change] = [*bookkeeping.changes(NOW, {}, {}, MARK), *bookkeeping.changes(NOW, {}, {}, MARK)]
     assert ones[0] != ones[1]
 
 

@@ -25,7 +25,8 @@ from async_dynamo_store.wire.changes import (
     put,
 )
 from async_dynamo_store.wire.codec import decode, encode
-from async_dynamo_store.wire.expression import Alive, Expression, Guard, plan
+from async_dynamo_store.wire.expression import Alive, Expression, Guard
+from async_dynamo_store.wire.update import plan
 from async_dynamo_store.wire.values import Item, ItemPath, same
 from tests.conftest import Engine
 from tests.unit.strategies import DICTS, SMALL_DICTS, item

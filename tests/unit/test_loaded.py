@@ -13,8 +13,8 @@ from async_dynamo_store.records.loaded import (
     PendingSave,
     State,
     StoredTurn,
+    TurnScope,
     current_turn,
-    turn_scope,
 )
 
 
@@ -35,7 +35,7 @@ def test_outside_of_a_turn_every_delete_is_told() -> None:
 
 
 def test_a_turn_may_delete_its_own_user_and_no_other() -> None:
-    with turn_scope() as turn:
+    with TurnScope() as turn:
         own, again, other = loaded(), loaded(), loaded("u2")
         assert current_turn() is turn
         for each in (own, again, other):
@@ -46,14 +46,14 @@ def test_a_turn_may_delete_its_own_user_and_no_other() -> None:
 
 
 def test_a_turn_in_a_turn() -> None:
-    with turn_scope() as outer:
+    with TurnScope() as outer:
         of_outer = loaded()
-        with turn_scope() as inner:
+        with TurnScope() as inner:
             of_inner = loaded()
         assert of_outer.is_of(inner)
         assert of_inner.is_of(inner)
         assert not of_inner.is_of(outer)
-    with turn_scope() as another:
+    with TurnScope() as another:
         assert not of_outer.is_of(another)
 
 
@@ -61,7 +61,7 @@ async def test_a_task_belongs_to_the_turn_that_started_it() -> None:
     async def delete(record: Loaded) -> None:
         record.was_deleted(current_turn())
 
-    with turn_scope():
+    with TurnScope():
         inside = loaded()
         await asyncio.create_task(delete(inside))
     outside = loaded()

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.errors import StoreError
-from async_dynamo_store.records.loaded import turn_scope
+from async_dynamo_store.records.loaded import TurnScope
 from async_dynamo_store.records.record import UserRecord
 from async_dynamo_store.voice.user_ids import FindUserId, found_user_id
 
@@ -60,7 +60,7 @@ class UserMiddleware:
         if user_id is None:
             await self._app(scope, receive, send)
             return
-        with turn_scope():
+        with TurnScope():
             if scope["type"] == "http":
                 await self._http(user_id, scope, receive, send)
             else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from async_dynamo_store.wire.codec import sum_of
 
@@ -24,13 +23,25 @@ Number = int | float | Decimal
 
 
 class TurnScope:
-    """One turn. The first user loaded in it is the turn's own user, in whichever task that happens."""
+    """One turn: the code in its context, and each task started there, belongs to it.
+
+    The first user loaded in it is the turn's own user, in whichever task that happens.
+    """
 
     __slots__ = ("key", "outer")
 
-    def __init__(self, outer: TurnScope | None) -> None:
+    def __init__(self) -> None:
         self.key: str | None = None
-        self.outer = outer
+        self.outer: TurnScope | None = None
+
+    def __enter__(self) -> Self:
+        self.outer = _turn.get()
+        _turn.set(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # Not reset(): an async generator may be closed in another context, where reset() raises ValueError.
+        _turn.set(self.outer)
 
     def is_inside(self, turn: TurnScope) -> bool:
         """Whether this is the given turn, or a turn nested in it."""
@@ -38,19 +49,6 @@ class TurnScope:
 
 
 _turn: ContextVar[TurnScope | None] = ContextVar("turn", default=None)
-
-
-@contextmanager
-def turn_scope() -> Generator[TurnScope]:
-    """Begin a turn: the code in the context, and each task started there, belongs to it."""
-    before = _turn.get()
-    scope = TurnScope(before)
-    _turn.set(scope)
-    try:
-        yield scope
-    finally:
-        # Not reset(): an async generator may be closed in another context, where reset() raises ValueError.
-        _turn.set(before)
 
 
 def current_turn() -> TurnScope | None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from async_dynamo_store.wire import bookkeeping
 from async_dynamo_store.wire.changes import Change, Increment, apply, find
-from async_dynamo_store.wire.expression import Condition, Expression, Guard, plan
+from async_dynamo_store.wire.expression import Condition, Expression, Guard
 from async_dynamo_store.wire.sizes import MAX_ITEM_BYTES, check_item_size
+from async_dynamo_store.wire.update import plan
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import OnConflict
@@ -79,7 +80,7 @@ def _written_with(
     """The changes that accompany this write: times, expiry, index keys, and this library's own attribute."""
     return [
         *elements.written_with(before, changed, save.now),
-        *bookkeeping.changes(save.now.timestamp(), before, mark),
+        *bookkeeping.changes(save.now.timestamp(), before, changed, mark),
     ]
 
 

@@ -16,7 +16,8 @@ from async_dynamo_store.records.elements import Outcome
 from async_dynamo_store.records.writing import Save, Write, plan_save
 from async_dynamo_store.wire import bookkeeping
 from async_dynamo_store.wire.changes import find
-from async_dynamo_store.wire.expression import Expression, Guard, plan
+from async_dynamo_store.wire.expression import Expression, Guard
+from async_dynamo_store.wire.update import plan
 
 if TYPE_CHECKING:
     from async_dynamo_store.config import DynamoDbConfig

@@ -14,7 +14,7 @@ from async_dynamo_store.dynamodb.definition import users_table
 from async_dynamo_store.dynamodb.table import Table, TableInfo
 from async_dynamo_store.records.data_model import DataModel, ModelT
 from async_dynamo_store.records.elements import Elements
-from async_dynamo_store.records.loaded import turn_scope
+from async_dynamo_store.records.loaded import TurnScope
 from async_dynamo_store.records.model_data import ModelData
 from async_dynamo_store.records.paths import DataPath
 from async_dynamo_store.records.plain_data import PlainData
@@ -179,7 +179,7 @@ class AsyncDynamoStore(Generic[DataT]):
         """Load the user, run the block, save the user. Nothing is saved if the block raises or deletes the user."""
         observer = self._client.observer
         around = observer.operation("turn", self._keys.of(user_id)) if observer else nullcontext()
-        with turn_scope(), around:
+        with TurnScope(), around:
             record = await self.load(user_id)
             yield record
             await self.save(record)
@@ -230,7 +230,7 @@ class AsyncDynamoStore(Generic[DataT]):
         Raises `ConflictError` if other writers came first on each of 50 attempts.
         """
         key = self._keys.of(user_id)
-        with turn_scope():
+        with TurnScope():
             return await self._users.update(user_id, key, fn)
 
     async def delete(self, user_id: str) -> None:

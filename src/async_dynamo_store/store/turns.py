@@ -143,10 +143,10 @@ class Turns(Generic[DataT]):
         request = turn.request
         prefix = f"{request.jovo_type}::" if self._has_platform_prefix else ""
         if request.user_id is None:
-            turn.user = self._anonymous()
+            user = self._anonymous()
         else:
-            turn.user = await self._load_or_do_without(request.user_id, prefix)
-        loaded = turn.user.loaded
+            user = await self._load_or_do_without(request.user_id, prefix)
+        turn.user, loaded = user, user.loaded
         if request.user_id is None or loaded is None:
             turn.begin_conversation(TurnConversation(None))
         else:
@@ -156,19 +156,20 @@ class Turns(Generic[DataT]):
         turn.is_repeated = bool(
             loaded and request.delivery_id and is_noted(request.delivery_id, loaded.part(()))
         )
-        self._join_session(turn)
+        self._join_session(turn, user)
 
     async def save(self, turn: TurnLike[DataT]) -> None:
         """Save the turn's user and the stored parts of the turn itself."""
         if turn.is_repeated or turn.request.kind == "probe":
             return
-        loaded = turn.user.loaded
+        user = turn.user
+        loaded = user.loaded
         if loaded is None:
             self._warn_of_what_nobody_keeps(turn)
             return
         stored = await turn.stored_turn(self._layout, self._history_elements)
         loaded.remember(stored, turn.request.delivery_id)
-        await self._save(turn.user)
+        await self._save(user)
         if loaded.state is not State.DELETED_BY_ITS_TURN:
             await turn.save_conversation()
 
@@ -194,12 +195,12 @@ class Turns(Generic[DataT]):
             log.warning("A user could not be loaded; the turn continues with an anonymous user: %s", error)
             return self._anonymous()
 
-    def _join_session(self, turn: TurnLike[DataT]) -> None:
+    def _join_session(self, turn: TurnLike[DataT], user: UserRecord[DataT]) -> None:
         """Use the platform's own session if it has one, otherwise the stored one.
 
         If the platform does not say whether its session is new, the stored session decides.
         """
-        request, user, stored = turn.request, turn.user, turn.user.session
+        request, stored = turn.request, user.session
         another = request.session_id is not None and stored.id not in (None, request.session_id)
         is_new = stored.is_new or another or bool(request.is_new_session)
         if request.session_data is None and self._stores_session:

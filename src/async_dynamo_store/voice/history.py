@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from async_dynamo_store.config import HistoryElement
 
-    from .requests import Entity
+    from .requests import Entity, Request
     from .turn import Turn
 
 
@@ -64,9 +64,12 @@ def _entity(entity: Entity) -> dict[str, Any]:
     return stored if entity.id is None else {"id": entity.id, **stored}
 
 
+def _entities(request: Request) -> dict[str, Any]:
+    return {name: _entity(request.entities.details(name)) for name in request.entities}
+
+
 def _built_in(turn: Turn[Any], name: str) -> Any:
     request, reply = turn.request, turn.reply
-    entities = {name: _entity(request.entities.details(name)) for name in request.entities}
     match name:
         case "output":
             reprompt = {} if reply.reprompt is None else {"reprompt": reply.reprompt}
@@ -76,14 +79,14 @@ def _built_in(turn: Turn[Any], name: str) -> Any:
                 else [{"message": reply.speech, **reprompt, "listen": reply.listen}]
             )
         case "nlu":
-            return {"intent": {"name": request.intent}, "entities": entities}
+            return {"intent": {"name": request.intent}, "entities": _entities(request)}
         case "input":
             if request.kind == "intent":
                 heard = {"type": "INTENT", "intent": request.intent}
-                return heard | {"entities": entities} if entities else heard
+                return heard | {"entities": _entities(request)} if request.entities else heard
             return {"type": {"launch": "LAUNCH", "end": "END"}.get(request.kind, request.intent)}
         case "entities":
-            return entities
+            return _entities(request)
         case "request":
             return dict(request.raw)
         case "response":

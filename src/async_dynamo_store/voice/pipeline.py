@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, get_args
 
-from async_dynamo_store.records.loaded import turn_scope
+from async_dynamo_store.records.loaded import TurnScope
 from async_dynamo_store.records.record import DataT
 
 from .turn import Turn
@@ -41,14 +41,15 @@ class RequestPipeline(Generic[DataT]):
         If a stage raises, the steps of `fail` run and their reply becomes the response; without any, the exception
         is raised.
         """
-        with turn_scope():
+        with TurnScope():
             try:
                 for stage in ("request", "user.load", "handler", "user.save"):
-                    if not turn.is_repeated:
-                        if stage == "user.save":
-                            turn.check_session()
-                        for step in self._steps[stage]:
-                            await step(turn)
+                    if turn.is_repeated:
+                        break
+                    if stage == "user.save":
+                        turn.check_session()
+                    for step in self._steps[stage]:
+                        await step(turn)
                 turn.response = turn.render()
                 for step in self._steps["response"]:
                     await step(turn)

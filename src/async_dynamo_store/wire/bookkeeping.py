@@ -143,9 +143,12 @@ def identity_of(item: Item) -> AttributeValue | None:
     return find(item, ID)
 
 
-def changes(epoch: float, base: Item, own: WriteMark) -> Iterator[Change]:
-    """The changes to the attribute that accompany a write: its mark, a missing identity, no outdated entries."""
-    if ATTRIBUTE not in base:
+def changes(epoch: float, base: Item, changed: Item, own: WriteMark) -> Iterator[Change]:
+    """The changes to the attribute that accompany a write: its mark, a missing identity, no outdated entries.
+
+    `changed` is the base with the save's own changes, which may have created the attribute.
+    """
+    if ATTRIBUTE not in changed:
         writers = {own.slot: {"N": str(own.number)}}
         yield Replace((ATTRIBUTE,), None, {"M": {"id": new_identity(), "writers": {"M": writers}}})
         return

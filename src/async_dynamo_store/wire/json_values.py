@@ -10,6 +10,7 @@ from async_dynamo_store.errors import UnsupportedValueError
 
 _LEVELS = 100
 """The nesting limit: above what any platform sends, below Python's recursion limit."""
+_ALWAYS_JSON = frozenset({str, int, bool, type(None)})
 
 
 def check_json(value: Any, path: str, level: int = 0) -> None:
@@ -21,7 +22,8 @@ def check_json(value: Any, path: str, level: int = 0) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise _refused(f"a dict with a key {_kind(key)}", "Use str keys", path)
-            check_json(item, f"{path}.{key}", _deeper(level, path))
+            if type(item) not in _ALWAYS_JSON:
+                check_json(item, f"{path}.{key}", _deeper(level, path))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             check_json(item, f"{path}[{index}]", _deeper(level, path))

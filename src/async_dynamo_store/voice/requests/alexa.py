@@ -21,51 +21,57 @@ _DYNAMIC_ENTITIES = "amzn1.er-authority.echo-sdk.dynamic."
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
     """The request, as a list of one; an empty list if this is not Alexa's JSON."""
-    request, session = fields.at(raw, "request"), fields.at(raw, "session")
-    request_type = fields.text(request, "type")
-    if request_type is None or not _is_alexas(raw):
+    request = fields.mapping(raw.get("request")) or {}
+    session = fields.mapping(raw.get("session")) or {}
+    system = fields.mapping(raw, "context", "System")
+    request_type = fields.text(request.get("type"))
+    if request_type is None or (system is None and not _is_old(session)):
         return []
-    intent = fields.at(request, "intent")
-    is_new = fields.at(session, "new")
-    slots = fields.mapping(intent, "slots") or {}
+    intent = fields.mapping(request.get("intent")) or {}
+    slots = fields.mapping(intent.get("slots")) or {}
+    is_new = session.get("new")
     return [
         Request(
             platform="alexa",
             jovo_type="AlexaSkill",
             kind=_KINDS.get(request_type, "event"),
-            user_id=fields.text(raw, "context", "System", "user", "userId")
-            or fields.text(session, "user", "userId"),
-            session_id=fields.text(session, "sessionId"),
+            user_id=fields.text(system, "user", "userId") or fields.text(session, "user", "userId"),
+            session_id=fields.text(session.get("sessionId")),
             is_new_session=is_new if isinstance(is_new, bool) else None,
-            intent=fields.text(intent, "name") or request_type,
+            intent=fields.text(intent.get("name")) or request_type,
             entities=Entities(
                 {name: _slot_value(_filled(slot)) for name, slot in slots.items()},
                 lambda name: _entity(_filled(slots[name])),
             ),
-            locale=fields.text(request, "locale"),
-            timestamp=fields.moment(fields.at(request, "timestamp")),
-            session_data=fields.mapping(session, "attributes") or {},
+            locale=fields.text(request.get("locale")),
+            timestamp=fields.moment(request.get("timestamp")),
+            session_data=fields.mapping(session.get("attributes")) or {},
             raw=raw,
         )
     ]
 
 
-def _is_alexas(raw: Mapping[str, Any]) -> bool:
-    """Whether Alexa sent it. Old requests, such as saved test events, have no `context`."""
-    places = (("context", "System"), ("session", "application"), ("session", "user"))
-    return any(fields.mapping(raw, *place) is not None for place in places)
+def _is_old(session: Mapping[str, Any]) -> bool:
+    """Whether this is the session of a request without `context`, as in saved test events."""
+    return any(fields.mapping(session.get(name)) is not None for name in ("application", "user"))
 
 
-def _filled(slot: Any) -> Any:
+def _filled(slot: Any) -> Mapping[str, Any]:
     """The object with the slot's value: `slotValue` for several values, else the slot itself."""
-    return fields.at(slot, "slotValue") if fields.at(slot, "slotValue", "type") == "List" else slot
+    whole = fields.mapping(slot) or {}
+    several = fields.mapping(whole.get("slotValue"))
+    return several if several and several.get("type") == "List" else whole
 
 
-def _slot_value(slot: Any) -> Any:
-    if fields.at(slot, "type") == "List":
-        return [_slot_value(part) for part in fields.sequence(slot, "values")]
-    matches = _matches(slot)
-    return matches[0].value if matches else fields.at(slot, "value")
+def _slot_value(slot: Mapping[str, Any]) -> Any:
+    if slot.get("type") == "List":
+        return [_slot_value(part) for part in _parts(slot)]
+    matches = _matches(slot) if "resolutions" in slot else ()
+    return matches[0].value if matches else slot.get("value")
+
+
+def _parts(slot: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [fields.mapping(part) or {} for part in fields.sequence(slot, "values")]
 
 
 def _matches(slot: Any) -> list[Match]:
@@ -83,10 +89,10 @@ def _matches(slot: Any) -> list[Match]:
     ]
 
 
-def _entity(slot: Any) -> Entity:
+def _entity(slot: Mapping[str, Any]) -> Entity:
     """The details of a slot. Amazon's built-in slot types have no resolutions, so `is_match` is None for them."""
-    if fields.at(slot, "type") == "List":
-        parts = tuple(_entity(part) for part in fields.sequence(slot, "values"))
+    if slot.get("type") == "List":
+        parts = tuple(map(_entity, _parts(slot)))
         return Entity(value=[part.value for part in parts], parts=parts)
     matches, resolutions = _matches(slot), fields.sequence(slot, "resolutions", "resolutionsPerAuthority")
     return Entity(

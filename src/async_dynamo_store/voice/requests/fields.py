@@ -27,8 +27,8 @@ def at(value: Any, *path: str) -> Any:
 
 def mapping(value: Any, *path: str) -> Mapping[str, Any] | None:
     """The object at `path`, or None."""
-    found = at(value, *path)
-    return found if _is_object(found) else None
+    found = at(value, *path) if path else value
+    return found if type(found) is dict or _is_object(found) else None
 
 
 def sequence(value: Any, *path: str) -> Sequence[Any]:

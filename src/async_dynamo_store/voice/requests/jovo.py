@@ -14,30 +14,31 @@ _KINDS: Mapping[str, Kind] = {"LAUNCH": "launch", "END": "end"}
 
 def parse(raw: Mapping[str, Any]) -> list[Request]:
     """The request, as a list of one; an empty list if this is not the JSON of a Jovo client."""
-    user, user_input = fields.mapping(raw, "context", "user"), fields.mapping(raw, "input")
+    context = fields.mapping(raw.get("context")) or {}
+    user, user_input = fields.mapping(context.get("user")), fields.mapping(raw.get("input"))
     if user is None or user_input is None:
         return []
-    session = fields.at(raw, "context", "session")
-    is_web = fields.at(raw, "platform") == "web"
-    kind = fields.text(user_input, "type") or ""
-    is_new = fields.at(session, "isNew")
-    entities = fields.mapping(user_input, "entities") or {}
+    session = fields.mapping(context.get("session")) or {}
+    is_web = raw.get("platform") == "web"
+    kind = fields.text(user_input.get("type")) or ""
+    is_new = session.get("isNew")
+    entities = fields.mapping(user_input.get("entities")) or {}
     return [
         Request(
             platform="jovo-web" if is_web else "jovo-core",
             jovo_type="WebApp" if is_web else "CorePlatformApp",
             kind=_KINDS.get(kind, "intent"),
-            user_id=fields.text(user, "id"),
-            session_id=fields.text(session, "id"),
+            user_id=fields.text(user.get("id")),
+            session_id=fields.text(session.get("id")),
             is_new_session=is_new if isinstance(is_new, bool) else None,
-            intent=_intent(fields.at(user_input, "intent")) or kind,
+            intent=_intent(user_input.get("intent")) or kind,
             entities=Entities(
                 {name: _entity_value(entity) for name, entity in entities.items()},
                 lambda name: _entity(entities[name]),
             ),
-            locale=fields.text(raw, "locale"),
-            timestamp=fields.moment(fields.at(raw, "timestamp")),
-            session_data=fields.mapping(session, "data") or {},
+            locale=fields.text(raw.get("locale")),
+            timestamp=fields.moment(raw.get("timestamp")),
+            session_data=fields.mapping(session.get("data")) or {},
             raw=raw,
         )
     ]
@@ -70,9 +71,8 @@ def render(request: Request, reply: Reply) -> dict[str, Any]:
     if reply.listen and reply.reprompt is not None:
         output["reprompt"] = reply.reprompt
     session: dict[str, Any] = {"end": reply.ends_session, "data": reply.session_data}
-    for name in ("id", "state"):
-        if (value := fields.at(request.raw, "context", "session", name)) is not None:
-            session[name] = value
+    sent = fields.mapping(request.raw, "context", "session") or {}
+    session.update((name, sent[name]) for name in ("id", "state") if sent.get(name) is not None)
     return {
         "version": "4.0.0",
         "platform": fields.text(request.raw, "platform") or "core",
