@@ -280,7 +280,7 @@ class VoiceApp(Generic[DataT]):
         request = turn.request
         if handler := self._handler(request):
             returned: Any = await cast("Callable[[Turn[DataT]], Awaitable[Any]]", handler)(turn)
-            if isinstance(returned, str | Mapping):
+            if returned is not None and isinstance(returned, str | Mapping):
                 raise TypeError(
                     f"{handler.__qualname__} returned a {type(returned).__name__}, but a handler returns None:"
                     " answer with turn.tell(…) or turn.ask(…)"

@@ -27,8 +27,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
     request_type = fields.text(request.get("type"))
     if request_type is None or (system is None and not _is_old(session)):
         return []
-    intent = fields.mapping(request.get("intent")) or {}
-    slots = fields.mapping(intent.get("slots")) or {}
+    slots = fields.mapping(request, "intent", "slots") or {}
     is_new = session.get("new")
     return [
         Request(
@@ -38,7 +37,7 @@ def parse(raw: Mapping[str, Any]) -> list[Request]:
             user_id=fields.text(system, "user", "userId") or fields.text(session, "user", "userId"),
             session_id=fields.text(session.get("sessionId")),
             is_new_session=is_new if isinstance(is_new, bool) else None,
-            intent=fields.text(intent.get("name")) or request_type,
+            intent=fields.text(request, "intent", "name") or request_type,
             entities=Entities(
                 {name: _slot_value(_filled(slot)) for name, slot in slots.items()},
                 lambda name: _entity(_filled(slots[name])),
