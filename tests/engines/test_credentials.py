@@ -7,10 +7,8 @@ import gc
 import hashlib
 import json
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from async_dynamo_store import (
 from async_dynamo_store.dynamodb.credentials import _frames
 from async_dynamo_store.integrations.asgi_messages import StoreLifetime
 from tests.engines.canned import canned, ok
+from tests.machine import SLEEPING, Machine, process
 from tests.waiting import comes_true, reached
 
 PRIVATE = "private/words+of+a+secret"
@@ -82,32 +81,6 @@ def imds(request: web.BaseRequest) -> web.Response:
     return web.json_response({"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": PAST, **KEYS})
 
 
-@dataclass
-class Machine:
-    """The machine that a store runs on: its environment, its files, and the endpoint that its source of credentials asks."""
-
-    folder: Path
-    patch: pytest.MonkeyPatch
-    endpoint: str
-    asked: list[str] = field(default_factory=list)
-
-    def set(self, **variables: str) -> None:
-        for name, value in variables.items():
-            self.patch.setenv(name, value.format(endpoint=self.endpoint, folder=self.folder))
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def profile(self, **settings: str) -> None:
-        """The profile "voice" in the AWS configuration file, chosen by AWS_PROFILE."""
-        lines = "\n".join(f"{name} = {value}" for name, value in settings.items())
-        path = self.write("config", f"[profile voice]\nregion = eu-west-1\n{lines}\n")
-        self.set(AWS_CONFIG_FILE=str(path), AWS_PROFILE="voice")
-
-
 def container(machine: Machine) -> None:
     machine.patch.setattr(AioContainerMetadataFetcher, "SLEEP_TIME", 0)
     machine.set(AWS_CONTAINER_CREDENTIALS_FULL_URI="{endpoint}/creds")
@@ -125,14 +98,6 @@ def web_identity(machine: Machine) -> None:
 def web_identity_without_its_file(machine: Machine) -> None:
     web_identity(machine)
     (machine.folder / "token").unlink()
-
-
-def process(script: str) -> Callable[[Machine], None]:
-    def set_up(machine: Machine) -> None:
-        path = machine.write("process.py", script)
-        machine.profile(credential_process=f'"{sys.executable}" -S -E "{path}"')
-
-    return set_up
 
 
 def printing(**printed: object) -> Callable[[Machine], None]:
@@ -430,9 +395,6 @@ async def test_a_source_that_fails_once_is_asked_again_and_the_fast_path_goes_on
         # With --stock-path there is none.
         assert connection._fast is None or connection._fast._is_open()
     assert asked == ["GetItem"]
-
-
-SLEEPING = "import time; time.sleep(60)"
 
 
 async def test_a_source_that_takes_too_long_ends_within_the_time(

@@ -16,6 +16,7 @@ from async_dynamo_store.dynamodb.fast.path import why_closed
 from tests.engines.canned import canned, ok, refused
 from tests.faults.table import straight
 from tests.integration.cli import invoke, invoke_json, variables
+from tests.machine import SLEEPING, Machine, process
 
 pytestmark = [
     pytest.mark.others_in_soak,
@@ -115,6 +116,18 @@ def test_no_way_to_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
     report = invoke_json("doctor", exit_code=1)
     assert levels(report)["connection"] == "red"
     assert "could not be reached" in report["checks"][-1]["remedy"]
+
+
+@pytest.mark.one_engine
+def test_a_source_of_credentials_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(f"VOICE_DB_AWS_CONFIG__{name}")
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    monkeypatch.setenv("VOICE_DB_TIMEOUT_SECONDS", "0.3")
+    process(SLEEPING)(Machine(tmp_path, monkeypatch, ""))
+    connection = invoke_json("doctor", exit_code=1)["checks"][-1]
+    assert (connection["name"], connection["level"]) == ("connection", "red")
+    assert "credential_process of the AWS profile 'voice': it took longer" in connection["remedy"]
 
 
 DENIED = "User: x is not authorized to perform: dynamodb:{} on resource: y because no identity-based policy allows it"

@@ -340,6 +340,18 @@ def test_a_plan_of_an_unknown_item_takes_its_parents_to_be_there() -> None:
     )
 
 
+def test_plans_of_one_form_have_values_of_their_own() -> None:
+    one = plan([Put(("a",), ONE)], {}, [Guard(("b",), ONE)])
+    one["ExpressionAttributeNames"].clear()
+    one["ExpressionAttributeValues"].clear()
+    assert plan([Put(("a",), TWO)], {}, [Guard(("b",), A)]) == {
+        "UpdateExpression": "SET #0 = :0",
+        "ConditionExpression": "#1 = :1",
+        "ExpressionAttributeNames": {"#0": "a", "#1": "b"},
+        "ExpressionAttributeValues": {":0": TWO, ":1": A},
+    }
+
+
 GUARDS: list[tuple[Guard | Alive, str, dict[str, Any]]] = [
     (Guard(("a", "b"), None), "attribute_not_exists(#0.#1)", {}),
     (Guard(("a", "a"), ONE), "#0.#0 = :0", {":0": ONE}),

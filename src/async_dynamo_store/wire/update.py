@@ -20,6 +20,8 @@ from .values import AttributeValue, Item, ItemPath, member_of
 _MAX_EXPRESSION_BYTES = 4096
 _MAX_OPERATORS = 300
 _MAX_CHANGES = 100
+_TEXTS = 128
+"""Updates whose texts are kept. They contain the names of users' keys, so this also bounds the memory that they take."""
 _OPERATOR = re.compile(r" (?:=|\+|<|OR|AND|BETWEEN) |NOT |\w\(")
 
 _PRESENT = Form("attribute_exists({0})")
@@ -121,7 +123,7 @@ def _clauses(write: Change) -> tuple[Form | None, Values, Form | None, Values]:
     return None, (), _PRESENT if isinstance(write.path[-1], int) else None, ()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TEXTS)
 def _texts(writes: tuple[_Write, ...], clauses: tuple[tuple[Form, tuple[ItemPath, ...]], ...]) -> _Texts:
     """The texts for these forms. Most saves of an app write the same few paths, and differ only in the values."""
     expression = Expression()
@@ -166,7 +168,7 @@ def _parents(paths: Iterable[ItemPath]) -> Iterable[tuple[ItemPath, str]]:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TEXTS)
 def _parents_of_separate(paths: tuple[ItemPath, ...]) -> Iterable[tuple[ItemPath, str]] | None:
     """`_parents` of paths none of which contains another; None for other paths."""
     places = set(paths)

@@ -61,6 +61,8 @@ async def _checks(config: DynamoDbConfig) -> AsyncIterator[Check]:
     key = item_key(config, "doctor")
     async with open_client(config) as asked:
         try:
+            # First, because this has a time limit: a source of credentials may hang.
+            await asked.open()
             aws = config.aws_config if config.type == "dynamodb" else await embedded.aws_config(config)
             async for check in surroundings.client(config, aws, key):
                 yield check
