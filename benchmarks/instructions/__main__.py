@@ -66,8 +66,7 @@ def parts(endpoint: str) -> list[dict[str, Any]]:
         "build, sign and check two calls": warm["without exchanges"] - warm["without calls"] - warm["parse"],
         "decode the attribute values": warm["decode"],
         "make the record": warm["read"] - warm["decode"],
-        "pack the snapshot": warm["pack"] - warm["read"],
-        "find the changes": warm["find"] - warm["pack"],
+        "find the changes": warm["find"] - warm["read"],
         "plan the write": warm["plan"] - warm["find"],
         "the turn around it: time limits, pending writes, tasks": warm["without calls"] - warm["plan"],
     }

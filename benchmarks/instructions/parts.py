@@ -37,11 +37,10 @@ PURE = {
     "parse": "parse the response's JSON (orjson)",
     "decode": "decode the attribute values",
     "read": "decode, and make the record",
-    "pack": "decode, make the record, pack the snapshot",
     "find": "the same, and find the changes",
     "plan": "the same, and plan the write",
 }
-"""What the store does without I/O; each of the last four contains the one before."""
+"""What the store does without I/O; each of the last three contains the one before."""
 
 
 async def whole(part: str, endpoint: str) -> None:
@@ -83,14 +82,8 @@ def pure(part: str) -> Callable[[], object]:
         loaded = Loaded(user_id(1), elements.snapshot(item), unused, unused)
         return loaded, elements.read(user_id(1), loaded, now)
 
-    def pack() -> tuple[Loaded, UserRecord[dict[str, Any]]]:
-        loaded, record = read()
-        assert loaded.snapshot
-        loaded.snapshot.pack()
-        return loaded, record
-
     def find() -> tuple[Loaded, Any]:
-        loaded, record = pack()
+        loaded, record = read()
         record.data["score"] += 1
         return loaded, elements.begin_save(record, loaded, now)
 
@@ -103,7 +96,6 @@ def pure(part: str) -> Callable[[], object]:
         "parse": lambda: orjson.loads(response),
         "decode": lambda: decode({"M": item}),
         "read": read,
-        "pack": pack,
         "find": find,
         "plan": plan,
     }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,6 +48,45 @@ def sent_values(proxy: FaultProxy) -> dict[str, Item]:
         ".".join(names[alias] for alias in path.split(".")): values[placeholder]
         for path, placeholder in settings
     }
+
+
+LARGE: dict[str, Any] = {
+    "list": list(range(40)),
+    "map": {f"k{number}": {"n": number} for number in range(20)},
+    "bytes": [b"1", *range(40)],
+}
+CHANGES: list[Callable[[dict[str, Any]], object]] = [
+    lambda data: data.update(score=2),
+    lambda data: data["list"].append("new"),
+    lambda data: data["map"]["k3"].update(n=-1),
+    lambda data: data.update(list=[*"text"], other=LARGE["map"]),
+    lambda data: data["bytes"].append(b"2"),
+    lambda data: data.pop("other", None),
+    lambda data: None,
+]
+
+
+@pytest.mark.parametrize("on_conflict", ["merge", "raise"])
+async def test_a_user_is_saved_alike_among_few_and_among_many(
+    on_conflict: str, make_store: MakeStore, store: Store
+) -> None:
+    """Only the snapshots of many users are packed."""
+    users = make_store(on_conflict=on_conflict)
+    ids = [f"u{number}" for number in range(40)]
+    records = await users.load_many(ids)
+    for record in records:
+        record.data.update(score=1, **deepcopy(LARGE))
+    await asyncio.gather(*map(users.save, records))
+    for some in (ids[:5], ids):
+        del records
+        gc.collect()
+        records = await users.load_many(some)
+        for first in range(2):  # each record is saved twice
+            for number, record in enumerate(records):
+                CHANGES[(number + first) % len(CHANGES)](record.data)
+            await asyncio.gather(*map(users.save, records))
+        stored = await store.load_many(some)
+        assert [record.data for record in stored] == [record.data for record in records]
 
 
 class TestTurn:

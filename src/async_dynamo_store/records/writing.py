@@ -61,7 +61,6 @@ def plan_save(elements: Elements[Any], save: Save, base: Snapshot | None, mark: 
     if save.mode == "overwrite":
         after = save.key | elements.only_known(after)
     whole = elements.snapshot(after) if base is None or keys is None else base.replaced(after, keys)
-    whole.pack()
     if whole.size > MAX_ITEM_BYTES:
         check_item_size(whole.item)
     if stored is None or save.mode == "overwrite":

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UPDATE_TRIES = 50
+_FEW_RECORDS = 32
+"""Records in use up to which packing their snapshots costs more than the garbage collector's passes over them."""
 
 ResultT = TypeVar("ResultT")
 
@@ -122,10 +124,11 @@ class Users(Generic[DataT]):
         except UnreadableItemError as error:
             error.user_id = user_id
             raise
-        if snapshot:
-            snapshot.pack()
         with self._live_lock:
             self._live.add(loaded)
+            are_many = len(self._live) > _FEW_RECORDS
+        if snapshot and are_many:
+            snapshot.pack()
         return record
 
     async def save(self, record: UserRecord[DataT], mode: OnConflict, *, is_observed: bool = False) -> None:
@@ -181,7 +184,7 @@ class Users(Generic[DataT]):
         try:
             write = self.items.plan(save, loaded.snapshot, mark)
             if loaded.snapshot:
-                loaded.snapshot.pack()
+                loaded.snapshot.repack()
             if write is None:
                 loaded.settle(pending)
                 return

@@ -17,7 +17,7 @@ _LARGE = 128
 
 
 class Snapshot:
-    """An item in wire form. Packed, the large members of the map at `path` are JSON texts.
+    """An item in wire form. If it is packed, the large members of the map at `path` are JSON texts.
 
     A packed item gives Python's garbage collector little to look at during a turn: texts, and dicts of scalars, which
     it does not track. A change to a few members unpacks only those.
@@ -39,7 +39,7 @@ class Snapshot:
         return self.part(self._texts)
 
     def part(self, keys: Iterable[str]) -> Item:
-        """The item with at least these members of the map, where they exist; they stay unpacked until `pack`."""
+        """The item with at least these members of the map, where they exist; they stay unpacked until `repack`."""
         texts, unpacked = self._texts, self._unpacked
         missing = [key for key in keys if key in texts and key not in unpacked]
         if missing:
@@ -49,31 +49,36 @@ class Snapshot:
         return self._item
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
-        """A packed snapshot in which `part` replaces `self.part(keys)`."""
+        """A snapshot in which `part` replaces `self.part(keys)`; packed if this one is."""
         made = Snapshot(part, self._path)
-        kept = {key: text for key, text in self._texts.items() if key not in keys}
-        made._hold(kept | _texts_of(part, self._path, keys))
+        if self._rest is not None:
+            kept = {key: text for key, text in self._texts.items() if key not in keys}
+            made._hold(kept | _texts_of(part, self._path, keys))
         return made
 
     def pack(self) -> None:
         """Replace the large members by JSON texts; those that contain bytes have none and stay."""
         if self._rest is None:
             self._hold(_texts_of(self._item, self._path))
-        else:
+        self.repack()
+
+    def repack(self) -> None:
+        """Let go of what `part` has unpacked."""
+        if self._rest is not None:
             self._item = self._rest
             self._unpacked.clear()
 
     def _hold(self, texts: dict[str, bytes]) -> None:
-        """Pack for the first time, with these texts."""
+        """Hold these members as texts only."""
         self._texts = texts
         self._item = self._rest = _without(self._item, self._path, texts) if texts else self._item
 
     @property
     def size(self) -> int:
-        """The bytes of a packed item as JSON, an upper bound of what DynamoDB counts."""
+        """The bytes of the item as JSON, an upper bound of what DynamoDB counts."""
         if not self._size:
             names = len("".join(self._texts).encode())
-            rest = len(orjson.dumps(self._rest, default=bytes.hex))
+            rest = len(orjson.dumps(self._item if self._rest is None else self._rest, default=bytes.hex))
             self._size = rest + names + sum(map(len, self._texts.values()))
         return self._size
 
