@@ -21,6 +21,10 @@ pytestmark = pytest.mark.one_engine
 ITSELF: dict[str, Any] = {}
 ITSELF["again"] = ITSELF
 
+DEEP: Any = "text"
+for _ in range(101):
+    DEEP = {"in": DEEP}
+
 REFUSED: list[tuple[str, Any, str]] = [
     (
         "a datetime",
@@ -39,6 +43,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("infinity", {"a": math.inf}, "session.data.a is NaN or infinity"),
     ("a Decimal that is no number", {"a": Decimal("NaN")}, "session.data.a is NaN or infinity"),
     ("a dict that holds itself", ITSELF, "is nested deeper than 100 levels"),
+    ("a text that is too deep", DEEP, "is nested deeper than 100 levels"),
     ("a class", {"a": object}, "session.data.a is of type type"),
 ]
 TAKEN: dict[str, Any] = {
@@ -66,6 +71,7 @@ def test_what_is_no_json_is_named(data: Any, message: str) -> None:
 
 def test_what_json_holds_is_taken() -> None:
     check_json(TAKEN, "session.data")
+    check_json(DEEP["in"], "session.data")
     json.dumps(TAKEN, allow_nan=False, default=float)
 
 

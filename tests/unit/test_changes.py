@@ -341,14 +341,14 @@ def test_a_plan_of_an_unknown_item_takes_its_parents_to_be_there() -> None:
 
 
 def test_plans_of_one_form_have_values_of_their_own() -> None:
-    one = plan([Put(("a",), ONE)], {}, [Guard(("b",), ONE)])
+    one = plan([Put(("a", "x"), ONE)], None, [Guard(("b",), ONE)])
     one["ExpressionAttributeNames"].clear()
-    one["ExpressionAttributeValues"].clear()
-    assert plan([Put(("a",), TWO)], {}, [Guard(("b",), A)]) == {
-        "UpdateExpression": "SET #0 = :0",
-        "ConditionExpression": "#1 = :1",
-        "ExpressionAttributeNames": {"#0": "a", "#1": "b"},
-        "ExpressionAttributeValues": {":0": TWO, ":1": A},
+    one["ExpressionAttributeValues"][":1"].clear()
+    assert plan([Put(("a", "x"), TWO)], None, [Guard(("b",), A)]) == {
+        "UpdateExpression": "SET #0.#1 = :0",
+        "ConditionExpression": "attribute_type(#0, :1) AND #2 = :2",
+        "ExpressionAttributeNames": {"#0": "a", "#1": "x", "#2": "b"},
+        "ExpressionAttributeValues": {":0": TWO, ":1": {"S": "M"}, ":2": A},
     }
 
 

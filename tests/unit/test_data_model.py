@@ -650,6 +650,18 @@ class TestPrints:
         for key in (one.keys() | other.keys()) - looked_at(one, other):
             assert same(encode(one[key]), encode(other[key]))
 
+    def test_a_value_that_compares_only_with_its_own_kind(self) -> None:
+        class Level(IntEnum):
+            LOW = 1
+
+            def __eq__(self, other: object) -> bool:
+                assert isinstance(other, Level)
+                return self is other
+
+            __hash__ = IntEnum.__hash__
+
+        assert looked_at({"x": None, "level": 2}, {"x": None, "level": Level.LOW}) == {"level"}
+
     @pytest.mark.parametrize(
         ("before", "after"),
         [

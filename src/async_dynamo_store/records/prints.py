@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Set as AbstractSet
+from operator import is_
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -87,7 +88,7 @@ def has_exact_nulls(value: Any, text: bytes) -> bool:
     if not nulls:
         return True
     # A walk through all values is rarely needed: most have no None inside.
-    is_counted = type(value) is dict and nulls == [*value.values()].count(None)
+    is_counted = type(value) is dict and nulls == sum(map(is_, value.values(), itertools.repeat(None)))
     return is_counted or _has_only_none_as_null(value)
 
 

@@ -127,12 +127,11 @@ class Turns(Generic[DataT]):
         conversation: Callable[[str, str, str], Conversation],
     ) -> None:
         self._has_platform_prefix = config.prefix_primary_key_with_platform
-        self._allows_anonymous = config.on_load_error == "anonymous"
         self._stores_session = config.stored_elements.session_element is not None
         history = config.stored_elements.history_elements
         self._history_elements = history.elements if history else {}
         self._layout: LayoutName = config.layout
-        self._load = load
+        self._load = partial(self._load_or_do_without, load) if config.on_load_error == "anonymous" else load
         self._save = save
         self._anonymous = anonymous
         self._conversation = conversation
@@ -145,7 +144,7 @@ class Turns(Generic[DataT]):
         if request.user_id is None:
             user = self._anonymous()
         else:
-            user = await self._load_or_do_without(request.user_id, prefix)
+            user = await self._load(request.user_id, prefix)
         turn.user, loaded = user, user.loaded
         if request.user_id is None or loaded is None:
             turn.begin_conversation(TurnConversation(None))
@@ -186,12 +185,12 @@ class Turns(Generic[DataT]):
                 request.platform,
             )
 
-    async def _load_or_do_without(self, user_id: str, prefix: str) -> UserRecord[DataT]:
+    async def _load_or_do_without(
+        self, load: Callable[[str, str], Awaitable[UserRecord[DataT]]], user_id: str, prefix: str
+    ) -> UserRecord[DataT]:
         try:
-            return await self._load(user_id, prefix)
+            return await load(user_id, prefix)
         except BackendError as error:
-            if not self._allows_anonymous:
-                raise
             log.warning("A user could not be loaded; the turn continues with an anonymous user: %s", error)
             return self._anonymous()
 

@@ -223,8 +223,9 @@ class VoiceApp(Generic[DataT]):
 
     async def handle_requests(self, requests: Sequence[Request]) -> Any:
         """Like `handle`, for requests that an integration has already parsed with `parse_request`."""
-        responses = [await self._turn(request) for request in requests]
-        return join_responses(requests, responses)
+        if len(requests) == 1:
+            return await self._turn(requests[0])
+        return join_responses(requests, [await self._turn(request) for request in requests])
 
     def _turn(self, request: Request) -> Awaitable[Any]:
         run = self.pipeline.run(Turn(request, self._store))
@@ -293,17 +294,17 @@ class VoiceApp(Generic[DataT]):
     def _handler(self, request: Request) -> Handler[DataT] | None:
         named = self._intents.get(request.intent)
         match request.kind:
-            case "probe":
-                return self._probes.get(request.intent)
-            case "event":
-                unnamed = None if request.platform in TEXT_PLATFORMS else named
-                return self._events.get(request.intent) or unnamed
-            case "end":
-                return named or self._handlers.get("end")
-            case _:
+            case "intent" | "launch":
                 tagged = self._intents.get(request.tag) if request.tag else None
                 launch = self._handlers.get("launch") if request.kind == "launch" else None
                 return tagged or launch or named or self._handlers.get("fallback")
+            case "end":
+                return named or self._handlers.get("end")
+            case "event":
+                unnamed = None if request.platform in TEXT_PLATFORMS else named
+                return self._events.get(request.intent) or unnamed
+            case "probe":
+                return self._probes.get(request.intent)
 
 
 async def _observed(observer: Observer, request: Request, run: Coroutine[Any, Any, Any]) -> Any:

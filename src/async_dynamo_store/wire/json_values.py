@@ -19,11 +19,12 @@ def check_json(value: Any, path: str, level: int = 0) -> None:
     A Decimal is allowed and written as a number, as in Lambda's runtime.
     """
     if isinstance(value, dict):
+        inner = _deeper(level, path) if value else level
         for key, item in value.items():
             if not isinstance(key, str):
                 raise _refused(f"a dict with a key {_kind(key)}", "Use str keys", path)
             if type(item) not in _ALWAYS_JSON:
-                check_json(item, f"{path}.{key}", _deeper(level, path))
+                check_json(item, f"{path}.{key}", inner)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             check_json(item, f"{path}[{index}]", _deeper(level, path))

@@ -49,7 +49,10 @@ class Snapshot:
         return self._item
 
     def replaced(self, part: Item, keys: Collection[str]) -> Snapshot:
-        """A snapshot in which `part` replaces `self.part(keys)`; packed if this one is."""
+        """A snapshot in which `part` replaces `self.part(keys)`; packed if this one is.
+
+        In the map, `part` may differ only in the members under these keys.
+        """
         made = Snapshot(part, self._path)
         if self._rest is not None:
             kept = {key: text for key, text in self._texts.items() if key not in keys}

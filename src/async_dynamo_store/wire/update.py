@@ -29,8 +29,6 @@ _OF_TYPE = Form("attribute_type({0}, {1})", 1)
 _ABSENT_OR_OF_TYPE = Form("(attribute_not_exists({0}) OR attribute_type({0}, {1}))", 1)
 _SUM = Form("{0} = if_not_exists({0}, {1}) + {2}", 2)
 _APPENDED = Form("{0} = list_append({0}, {1})", 1)
-_LIST: AttributeValue = {"S": "L"}
-_NUMBER: AttributeValue = {"S": "N"}
 
 
 def plan(
@@ -67,13 +65,13 @@ class _Filled(NamedTuple):
 
 
 class _Texts(NamedTuple):
-    """The texts of an update, in which only the values of the `placeholders` are missing."""
+    """The texts of an update without the values of the `placeholders`; `types` are the placeholders of type names."""
 
     update: str
     condition: str
     names: dict[str, str]
     placeholders: list[str]
-    types: dict[str, AttributeValue]
+    types: dict[str, str]
     fits: bool
 
 
@@ -100,7 +98,8 @@ def _filled(writes: Sequence[Change], conditions: Sequence[Condition]) -> _Fille
     }
     if texts.placeholders or texts.types:
         filled = dict(zip(texts.placeholders, values + conditional, strict=True))
-        parameters["ExpressionAttributeValues"] = filled | texts.types
+        types = {placeholder: {"S": tag} for placeholder, tag in texts.types.items()}
+        parameters["ExpressionAttributeValues"] = filled | types
     return _Filled(parameters, texts.fits)
 
 
@@ -117,9 +116,9 @@ def _clauses(write: Change) -> tuple[Form | None, Values, Form | None, Values]:
         condition, was = (ABSENT, ()) if old is None else (EQUAL, (old,))
         return (None, (), condition, was) if new is None else (EQUAL, (new,), condition, was)
     if isinstance(write, Increment):
-        return _SUM, (write.start, write.by), _ABSENT_OR_OF_TYPE, (_NUMBER,)
+        return _SUM, (write.start, write.by), _ABSENT_OR_OF_TYPE, ({"S": "N"},)
     if isinstance(write, Append):
-        return _APPENDED, ({"L": list(write.members)},), _OF_TYPE, (_LIST,)
+        return _APPENDED, ({"L": list(write.members)},), _OF_TYPE, ({"S": "L"},)
     return None, (), _PRESENT if isinstance(write.path[-1], int) else None, ()
 
 
@@ -156,7 +155,7 @@ def _texts(writes: tuple[_Write, ...], clauses: tuple[tuple[Form, tuple[ItemPath
         condition,
         {alias: name for name, alias in expression.names.items()},
         [placeholder for placeholder, value in values if value is open_],
-        {placeholder: value for placeholder, value in values if value is not open_},
+        {placeholder: value["S"] for placeholder, value in values if value is not open_},
         _fits(update) and _fits(condition),
     )
 

@@ -146,7 +146,5 @@ def render_reply(request: Request, reply: Reply) -> dict[str, Any] | str:
 
 
 def join_responses(requests: Sequence[Request], responses: Sequence[Any]) -> Any:
-    """The answer to the JSON that held these requests; several Messenger responses become a list."""
-    if len(responses) == 1:
-        return responses[0]
+    """The answer to the JSON that held these several requests; Messenger's responses become a list."""
     return _MODULE_OF[requests[0].platform].join(responses)

@@ -149,7 +149,6 @@ def _is_mute(request: Request) -> bool:
 
     Such events are `AudioPlayer.…`, `PlaybackController.…`, `System.…` and `AlexaSkillEvent.…`.
     """
-    if request.kind == "end":
-        return True
-    in_session = fields.mapping(request.raw, "session") is not None
-    return request.kind == "event" and "." in request.intent and not in_session
+    if request.kind == "event" and "." in request.intent:
+        return fields.mapping(request.raw, "session") is None
+    return request.kind == "end"

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-_PLAIN = frozenset({str, int, float, bool, type(None), list})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_PLAIN = _SCALARS | {list}
 """The JSON types other than objects. A lookup here takes a tenth of the time of `isinstance(…, Mapping)`."""
 
 
@@ -54,8 +55,10 @@ def data(value: Any, *path: str) -> dict[str, Any]:
 def copied(value: Any) -> Any:
     """A deep copy of JSON, in a tenth of the time that `copy.deepcopy` takes."""
     if type(value) is list:
-        return [copied(item) for item in value]
-    return {key: copied(item) for key, item in value.items()} if _is_object(value) else value
+        return [item if type(item) in _SCALARS else copied(item) for item in value]
+    if type(value) is dict or _is_object(value):
+        return {key: item if type(item) in _SCALARS else copied(item) for key, item in value.items()}
+    return value
 
 
 def without_nulls(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
