@@ -45,9 +45,8 @@ def changed_keys(members: dict[Any, Any], before: Prints, now: Prints) -> Abstra
     is_exact = before.is_whole and now.is_whole and has_exact_nulls(members, now.text)
     if now.text == before.text and is_exact:
         return set()
-    changed: dict[
-        Any, None
-    ] = {}  # in the order of the members, so that the same changes give the same request
+    # In the order of the members, so that the same changes give the same request.
+    changed: dict[Any, None] = {}
     if before.keys != now.keys:
         changed = dict.fromkeys(key for key in before.keys if key not in members)
     if not is_exact:
