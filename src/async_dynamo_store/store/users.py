@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UPDATE_TRIES = 50
-_FEW_RECORDS = 32
+_FEW_RECORDS = 8
 """Records in use up to which packing their snapshots costs more than the garbage collector's passes over them."""
 
 ResultT = TypeVar("ResultT")
