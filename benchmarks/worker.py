@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 from time import perf_counter, process_time
@@ -25,6 +26,8 @@ _PERCENTILES = (50, 90, 99)
 async def measure(step: Step, seconds: float, in_flight: int) -> Measured:
     """Run `step` for `in_flight` users at once, over and over, until `seconds` have passed."""
     latencies: list[float] = []
+    # A collection that is due from the start of the process, or from the sample before, would fall into this one by chance.
+    gc.collect()
     started, cpu_before = perf_counter(), process_time()
     deadline = started + seconds
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 
 from benchmarks.contenders import Backend
@@ -18,9 +17,6 @@ async def main(contender: str, step: str, endpoint: str, before: int, counted: i
         do = getattr(steps, step)
         for _ in range(before):
             await do(user_id(1))
-        # Whether a collection of all objects falls into the counted steps would be chance.
-        gc.collect()
-        gc.freeze()
         with counting():
             for _ in range(counted):
                 await do(user_id(1))
