@@ -48,7 +48,7 @@ CanFulfill = Literal["YES", "NO", "MAYBE"]
 """The answer to a platform that asks whether the app can answer a request."""
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: that would take a quarter of the time of reading a request
+@dataclass(slots=True, kw_only=True)  # not frozen: that makes each field slow to set
 class Request:
     """One request of one user. Its repr shows no user data.
 
