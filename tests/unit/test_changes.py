@@ -269,6 +269,7 @@ PLANS: list[tuple[str, list[Change], str, str, list[str], list[Any]]] = [
         ["city", "old"],
         [A, ONE],
     ),
+    ("what is removed has no value", [Remove(("old",))], "REMOVE #0", "", ["old"], []),
     (
         "parents are missing",
         [Put((*DATA, "a", "b", "c"), ONE), Put((*DATA, "a", "d"), TWO), Remove((*DATA, "a", "e"))],

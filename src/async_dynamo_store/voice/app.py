@@ -303,7 +303,7 @@ class VoiceApp(Generic[DataT]):
             case "event":
                 unnamed = None if request.platform in TEXT_PLATFORMS else named
                 return self._events.get(request.intent) or unnamed
-            case "probe":
+            case _:  # a probe
                 return self._probes.get(request.intent)
 
 

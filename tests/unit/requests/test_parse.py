@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from functools import reduce
 from operator import getitem
 from typing import Any
@@ -493,6 +494,18 @@ def test_a_large_entry_is_not_copied_for_each_of_its_events() -> None:
     event = {"sender": {"id": "1"}, "message": {"text": "x"}}
     raw = {"object": "page", "entry": [{"id": "PAGE", "messaging": [event] * 3, "large": "x" * 1000}]}
     assert [request.raw for request in parse_request(raw)] == [{"id": "PAGE", "messaging": [event]}] * 3
+
+
+def test_a_turns_session_data_is_a_copy() -> None:
+    attributes = {"price": Decimal("1.5"), "rounds": [{"won": 1}, "x"]}
+    raw = sample("alexa/intent")
+    raw["session"]["attributes"] = attributes
+    (request,) = parse_request(raw)
+    data = Turn(request).session.data
+    assert data == attributes
+    data["rounds"][0]["won"] = 2
+    data["rounds"].append("y")
+    assert attributes["rounds"] == [{"won": 1}, "x"]
 
 
 def test_the_tag_of_a_cx_webhook() -> None:
