@@ -72,7 +72,7 @@ async def test_a_user_is_saved_alike_among_few_and_among_many(
 ) -> None:
     """Only the snapshots of many users are packed."""
     users = make_store(on_conflict=on_conflict)
-    ids = [f"u{number}" for number in range(40)]
+    ids = [f"u{number}" for number in range(20)]
     records = await users.load_many(ids)
     for record in records:
         record.data.update(score=1, **deepcopy(LARGE))
