@@ -20,10 +20,10 @@ from async_dynamo_store.records.record import UserRecord
 from async_dynamo_store.records.writing import Save, plan_save
 from async_dynamo_store.wire.bookkeeping import Writer
 from async_dynamo_store.wire.codec import decode
-from benchmarks.contenders import Backend
 from benchmarks.instructions.counting import COLD, WARM
 from benchmarks.instructions.switch import counting
-from benchmarks.registry import OURS, open_steps
+from benchmarks.instructions.turns import count_turns
+from benchmarks.registry import OURS
 from benchmarks.user_item import user_item, wire_form
 from benchmarks.users import KEY_COLUMN, TABLE_NAME, user_id
 
@@ -49,12 +49,7 @@ async def whole(part: str, endpoint: str) -> None:
         _answer_from_memory(Exchanges, "post", lambda arguments: b"GetItem" in arguments[0])
     elif part == "without calls":
         _answer_from_memory(Client, "call", lambda arguments: arguments[0])
-    async with open_steps(OURS)(Backend(endpoint, 1)) as steps:
-        for _ in range(COLD):
-            await steps.turn(user_id(1))
-        with counting():
-            for _ in range(WARM):
-                await steps.turn(user_id(1))
+    await count_turns(OURS, "turn", endpoint, COLD, WARM)
 
 
 def _answer_from_memory(owner: type, method: str, key_of: Callable[[tuple[Any, ...]], object]) -> None:

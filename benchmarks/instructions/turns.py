@@ -11,7 +11,7 @@ from benchmarks.registry import open_steps
 from benchmarks.users import user_id
 
 
-async def main(contender: str, step: str, endpoint: str, before: int, counted: int) -> None:
+async def count_turns(contender: str, step: str, endpoint: str, before: int, counted: int) -> None:
     """Open the contender, do the steps before, and count the others."""
     async with open_steps(contender)(Backend(endpoint, 1)) as steps:
         do = getattr(steps, step)
@@ -24,4 +24,4 @@ async def main(contender: str, step: str, endpoint: str, before: int, counted: i
 
 if __name__ == "__main__":
     contender, step, endpoint, before, counted = sys.argv[1:]
-    asyncio.run(main(contender, step, endpoint, int(before), int(counted)))
+    asyncio.run(count_turns(contender, step, endpoint, int(before), int(counted)))

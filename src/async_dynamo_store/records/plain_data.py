@@ -35,8 +35,7 @@ class PlainData:
         counted: AbstractSet[str],
     ) -> Written:
         """The dict itself."""
-        changed = changed_keys(data, baseline, now)
-        return Written(data, dict.fromkeys((*counted, *changed)).keys() if counted else changed)
+        return Written(data, dict.fromkeys((*counted, *changed_keys(data, baseline, now))).keys())
 
     def stored_keys(self, keys: DataKeys) -> DataKeys:
         """The keys themselves."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from async_dynamo_store.errors import UnreadableItemError
 from async_dynamo_store.wire.changes import find
-from async_dynamo_store.wire.values import Item, ItemPath, path_text
+from async_dynamo_store.wire.values import AttributeValue, Item, ItemPath, path_text
 
 
 def javascript_time(moment: datetime) -> str:
@@ -22,22 +22,15 @@ def read_map(item: Item, path: ItemPath) -> Item:
 
     Raises `UnreadableItemError` if a value along the path is not a map.
     """
-    members: Any = item
-    for key in path:
+    members: dict[Any, AttributeValue] = item
+    for length, key in enumerate(path, 1):
         value = members.get(key)
         if value is None:
             return {}
-        members = value.get("M")
-        if members is None:
-            raise unreadable(item, _to_the_first_other(item, path), "a map")
-    found: Item = members
-    return found
-
-
-def _to_the_first_other(item: Item, path: ItemPath) -> ItemPath:
-    """The path to the first value along `path` that is not a map."""
-    prefixes = (path[:length] for length in range(1, len(path) + 1))
-    return next(prefix for prefix in prefixes if "M" not in (find(item, prefix) or {}))
+        if "M" not in value:
+            raise unreadable(item, path[:length], "a map")
+        members = value["M"]
+    return members
 
 
 def read_time(item: Item, path: ItemPath | None) -> datetime | None:
